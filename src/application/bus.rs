@@ -1,0 +1,114 @@
+//! The two buses: span, duration and deadline of every use case, once.
+
+use std::time::Instant;
+
+use shaku::{HasComponent, Module};
+use tracing::{Instrument, debug, info_span};
+
+use super::ApplicationError;
+use super::budget::Budget;
+use super::commands::{RequestMachines, ReturnMachines, SyncMachines, SyncRequests};
+use super::events::EventDelivery;
+use super::message::{Command, Handler, Message, Query};
+use super::queries::{GetAvailableTemplates, GetRequestStatus, GetReturnRequests};
+
+/// The use cases. A composed application that forgets one does not compile.
+pub trait Catalogue:
+    Module
+    + HasComponent<dyn EventDelivery>
+    + HasComponent<dyn Handler<RequestMachines>>
+    + HasComponent<dyn Handler<ReturnMachines>>
+    + HasComponent<dyn Handler<SyncRequests>>
+    + HasComponent<dyn Handler<SyncMachines>>
+    + HasComponent<dyn Handler<GetAvailableTemplates>>
+    + HasComponent<dyn Handler<GetRequestStatus>>
+    + HasComponent<dyn Handler<GetReturnRequests>>
+{
+}
+
+/// Takes commands to their handlers, and what they committed to the event handlers.
+#[derive(Debug)]
+pub struct CommandBus<'m, M> {
+    module: &'m M,
+    budget: Budget,
+}
+
+impl<'m, M: Catalogue> CommandBus<'m, M> {
+    /// Returns a bus over the composed application; commands share `budget`.
+    pub fn new(module: &'m M, budget: Budget) -> Self {
+        Self { module, budget }
+    }
+
+    /// Carries out a command, then delivers the events it committed.
+    ///
+    /// # Errors
+    /// What the handler answers, or [`ApplicationError::DeadlineExceeded`].
+    pub async fn dispatch<C>(&self, command: C) -> Result<C::Output, ApplicationError>
+    where
+        C: Command,
+        M: HasComponent<dyn Handler<C>>,
+    {
+        let handler: &dyn Handler<C> = self.module.resolve_ref();
+        let answer = run(handler, command, self.budget).await;
+        let delivery: &dyn EventDelivery = self.module.resolve_ref();
+        delivery.deliver().await;
+        answer
+    }
+}
+
+/// Takes queries to their handlers.
+#[derive(Debug)]
+pub struct QueryBus<'m, M> {
+    module: &'m M,
+    budget: Budget,
+}
+
+impl<'m, M: Catalogue> QueryBus<'m, M> {
+    /// Returns a bus over the composed application; queries share `budget`.
+    pub fn new(module: &'m M, budget: Budget) -> Self {
+        Self { module, budget }
+    }
+
+    /// Answers a query.
+    ///
+    /// # Errors
+    /// What the handler answers, or [`ApplicationError::DeadlineExceeded`].
+    pub async fn ask<Q>(&self, query: Q) -> Result<Q::Output, ApplicationError>
+    where
+        Q: Query,
+        M: HasComponent<dyn Handler<Q>>,
+    {
+        run(self.module.resolve_ref() as &dyn Handler<Q>, query, self.budget).await
+    }
+
+    /// Answers a query whose handler never waits, without a runtime.
+    ///
+    /// # Errors
+    /// What the handler answers; [`ApplicationError::DeadlineExceeded`] when it waits after all.
+    pub fn ask_now<Q>(&self, query: Q) -> Result<Q::Output, ApplicationError>
+    where
+        Q: Query,
+        M: HasComponent<dyn Handler<Q>>,
+    {
+        let handler: &dyn Handler<Q> = self.module.resolve_ref();
+        let _span = info_span!("query", name = Q::NAME).entered();
+        let mut answer = handler.handle(query);
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match answer.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(answer) => answer,
+            std::task::Poll::Pending => Err(ApplicationError::DeadlineExceeded { after: std::time::Duration::ZERO }),
+        }
+    }
+}
+
+async fn run<M: Message>(handler: &dyn Handler<M>, message: M, budget: Budget) -> Result<M::Output, ApplicationError> {
+    let started = Instant::now();
+    let work = async {
+        let answer = tokio::time::timeout(budget.left(), budget.scope(handler.handle(message)))
+            .await
+            .unwrap_or_else(|_| Err(ApplicationError::DeadlineExceeded { after: budget.hard_limit() }));
+        debug!(micros = started.elapsed().as_micros(), ok = answer.is_ok(), "handled");
+        answer
+    };
+    work.instrument(info_span!("message", name = M::NAME)).await
+}

@@ -1,0 +1,11 @@
+//! Commands: each changes state through aggregates and one unit of work at a time.
+
+mod request_machines;
+mod return_machines;
+mod sync_machines;
+mod sync_requests;
+
+pub use request_machines::{RequestMachines, RequestMachinesHandler};
+pub use return_machines::{HostRef, ReturnAccepted, ReturnMachines, ReturnMachinesHandler};
+pub use sync_machines::{SyncMachines, SyncMachinesHandler};
+pub use sync_requests::{SyncReport, SyncRequests, SyncRequestsHandler};

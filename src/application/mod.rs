@@ -1,0 +1,15 @@
+//! Use cases: commands that change state, queries that do not, and the ports they need.
+//!
+//! Invariant: nothing here knows a database, a cloud SDK, a file or the command line.
+
+pub mod budget;
+pub mod bus;
+pub mod commands;
+pub mod error;
+pub mod events;
+pub mod message;
+pub mod ports;
+pub mod queries;
+pub mod settings;
+
+pub use error::{ApplicationError, CatalogueError, ProviderError, StorageError};

@@ -1,0 +1,120 @@
+//! Getting hosts, giving them back, and looking at them.
+
+use async_trait::async_trait;
+use shaku::Interface;
+
+use crate::application::ProviderError;
+use crate::application::error::NotEnded;
+use crate::domain::machine::{Interruption, Sighting};
+use crate::domain::request::{Attempt, LaunchPlan};
+use crate::domain::template::{PriceType, Template};
+use crate::domain::{AccountName, ClientToken, HostName, InstallationId, MachineId, RequestId, TemplateId, Timestamp};
+
+/// Whom a launch is for; becomes the owner tags inside the create call (R-12, `design.md` 5.9).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// This installation.
+    pub installation: InstallationId,
+    /// The request.
+    pub request: RequestId,
+    /// The template.
+    pub template: TemplateId,
+    /// The account it is charged to.
+    pub account: Option<AccountName>,
+}
+
+/// One create call, ready to be sent or sent again.
+#[derive(Debug, Clone, Copy)]
+pub struct Launch<'a> {
+    /// Where, how many, with which token.
+    pub attempt: &'a Attempt,
+    /// Frozen parameters, owner tags included.
+    pub plan: &'a LaunchPlan,
+    /// The boot script, which is never stored; its digest is in the frozen parameters.
+    pub user_data: Option<&'a str>,
+}
+
+/// What a create call brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acquired {
+    /// The hosts; fewer than asked for is a success.
+    pub hosts: Vec<Sighting>,
+    /// What AWS made for the call: the reservation id.
+    pub resource: Option<String>,
+}
+
+/// What an order to end hosts brought. Each host named is in exactly one of the lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Released {
+    /// The cloud took the order.
+    pub accepted: Vec<MachineId>,
+    /// The cloud does not know them (any more).
+    pub gone: Vec<MachineId>,
+    /// The cloud refused, or its answer did not arrive. Asking again is harmless.
+    pub not_ended: Vec<NotEnded>,
+}
+
+/// One way to get hosts and to give them back.
+#[async_trait]
+pub trait Fulfilment: Interface {
+    /// Resolves and freezes everything that launches of `template` need: aliases, versions, pools, owner tags.
+    /// Implementations MUST NOT create anything in the cloud.
+    ///
+    /// # Errors
+    /// [`ProviderError`] when something the template names cannot be resolved.
+    async fn prepare(&self, template: &Template, owner: &Owner) -> Result<LaunchPlan, ProviderError>;
+
+    /// Sends one attempt. Sending it again with the same token MUST NOT launch anything more.
+    ///
+    /// # Errors
+    /// [`ProviderError`]; its class tells whether the call may have taken effect.
+    async fn acquire(&self, launch: Launch<'_>) -> Result<Acquired, ProviderError>;
+
+    /// Ends exactly these hosts and no other (INV-07). A host that cannot be ended MUST NOT keep the others alive.
+    async fn release(&self, hosts: &[MachineId]) -> Released;
+}
+
+/// A host to look at. A cloud needs only the id; the rest is for a provider without a memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// The host.
+    pub id: MachineId,
+    /// How it is paid for.
+    pub price_type: PriceType,
+    /// When the cloud took the order to end it.
+    pub ending_since: Option<Timestamp>,
+}
+
+/// What to look for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Search {
+    /// Hosts launched with this token.
+    Token(ClientToken),
+    /// Hosts tagged as ours and with this request.
+    Request(InstallationId, RequestId),
+    /// Hosts tagged as ours and with one of these private DNS names.
+    Names(InstallationId, Vec<HostName>),
+}
+
+/// Looks at hosts, whichever way they were got.
+#[async_trait]
+pub trait Observation: Interface {
+    /// Returns what the cloud shows of these hosts. A host that is missing from the answer was missing from a complete
+    /// and successful answer of the cloud; an empty `hosts` MUST NOT ask the cloud.
+    ///
+    /// # Errors
+    /// [`ProviderError`] when any part of the answer is missing.
+    async fn observe(&self, hosts: &[Host]) -> Result<Vec<Sighting>, ProviderError>;
+
+    /// Returns the hosts that match, terminated ones included.
+    ///
+    /// # Errors
+    /// [`ProviderError`] when any part of the answer is missing.
+    async fn find(&self, search: &Search) -> Result<Vec<Sighting>, ProviderError>;
+
+    /// Returns the spot hosts among these that the cloud is taking away, with its notice.
+    ///
+    /// # Errors
+    /// [`ProviderError`] when any part of the answer is missing.
+    async fn interruptions(&self, hosts: &[Host]) -> Result<Vec<(MachineId, Interruption)>, ProviderError>;
+}

@@ -1,0 +1,15 @@
+//! What the application needs from outside. Adapters implement these in `infrastructure` and `providers`.
+
+mod catalogue;
+mod clock;
+mod events;
+mod fulfilment;
+mod installation;
+mod unit_of_work;
+
+pub use catalogue::{Listing, RefusedTemplate, TemplateCatalogue};
+pub use clock::{Clock, IdSource};
+pub use events::{EventHandler, Outbox};
+pub use fulfilment::{Acquired, Fulfilment, Host, Launch, Observation, Owner, Released, Search};
+pub use installation::Installation;
+pub use unit_of_work::{Admission, Changes, MachineRepository, RequestRepository, TemplateRepository, UnitOfWork};

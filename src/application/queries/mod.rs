@@ -1,0 +1,9 @@
+//! Queries: each answers from what is stored or configured, and changes nothing.
+
+mod get_available_templates;
+mod get_request_status;
+mod get_return_requests;
+
+pub use get_available_templates::{GetAvailableTemplates, GetAvailableTemplatesHandler};
+pub use get_request_status::{GetRequestStatus, GetRequestStatusHandler, HostResult, HostView, RequestView};
+pub use get_return_requests::{GetReturnRequests, GetReturnRequestsHandler, LostHost};

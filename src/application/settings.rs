@@ -1,0 +1,82 @@
+//! Settings of the providers, as plain data: read by `infrastructure::config`, used in `providers`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How to reach AWS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsSettings {
+    /// The region; always explicit, since looking it up on the host costs seconds.
+    pub region: Option<String>,
+    /// A profile of the shared AWS configuration.
+    pub profile: Option<String>,
+    /// An endpoint other than the region's own, for EC2 and Systems Manager: private, or an emulator.
+    pub endpoint_url: Option<String>,
+    /// An ini file with a `[default]` section (`AWS_CREDENTIAL_FILE`).
+    pub credential_file: Option<PathBuf>,
+    /// A program that prints temporary credentials, as ini text or as JSON (`AWS_CREDENTIAL_SCRIPT`).
+    pub credential_script: Option<PathBuf>,
+    /// An HTTP proxy, `http://host:port`.
+    pub proxy: Option<String>,
+    /// A PEM file with the certificates to trust; else the system's.
+    pub ca_bundle: Option<PathBuf>,
+    /// How long a connection may take.
+    pub connect_timeout: Duration,
+    /// How long one HTTP exchange may take.
+    pub attempt_timeout: Duration,
+    /// How often a failed create call is sent again, with the same token, within one process.
+    pub create_retries: u32,
+    /// How often a failed describe call is sent again within one process.
+    pub describe_retries: u32,
+    /// The wait before the n-th repetition of a describe call is n times this.
+    pub describe_interval: Duration,
+    /// Tags for everything created, below the template's.
+    pub tags: Vec<(String, String)>,
+}
+
+impl Default for AwsSettings {
+    fn default() -> Self {
+        Self {
+            region: None,
+            profile: None,
+            endpoint_url: None,
+            credential_file: None,
+            credential_script: None,
+            proxy: None,
+            ca_bundle: None,
+            connect_timeout: Duration::from_secs(3),
+            attempt_timeout: Duration::from_secs(20),
+            create_retries: 2,
+            describe_retries: 2,
+            describe_interval: Duration::from_millis(500),
+            tags: Vec::new(),
+        }
+    }
+}
+
+/// How the simulated provider behaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SimulatedSettings {
+    /// How long a host is `pending`.
+    pub boot: Duration,
+    /// How long a host is `shutting-down`.
+    pub shutdown: Duration,
+    /// How many of a hundred hosts die while they boot.
+    pub failure_percent: u8,
+    /// How many of a hundred spot hosts are taken back.
+    pub reclaim_percent: u8,
+    /// How old a spot host is when it is taken back; notice comes two minutes before.
+    pub reclaim_after: Duration,
+}
+
+impl Default for SimulatedSettings {
+    fn default() -> Self {
+        Self {
+            boot: Duration::from_secs(20),
+            shutdown: Duration::from_secs(10),
+            failure_percent: 0,
+            reclaim_percent: 0,
+            reclaim_after: Duration::from_mins(10),
+        }
+    }
+}

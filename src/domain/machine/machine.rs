@@ -1,0 +1,402 @@
+//! The machine aggregate: one host, from the first sight of it to its end.
+//!
+//! Invariants: the status only moves forward; name, address and launch time, once known, never change
+//! (`hostfactory.md` 3.4); only a complete and successful answer of the cloud counts as not having seen a host.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Interruption, MachineEvent, MachineStatus, Sighting};
+use crate::domain::template::{PriceType, ProviderApi};
+use crate::domain::{HostName, MachineId, RequestId, TemplateId, Timestamp, Version};
+
+/// Complete answers in which a host was missing, since it was last seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unseen {
+    /// How many.
+    pub times: u32,
+    /// When the first of them was.
+    pub since: Timestamp,
+}
+
+/// Where a host comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Launched for this request from this template.
+    Request(RequestId, TemplateId),
+    /// Named by Host Factory; we did not launch it, or forgot.
+    HostFactory,
+}
+
+/// A machine as a store keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MachineSnapshot {
+    /// The instance id.
+    pub id: MachineId,
+    /// The way it was got, which is also the way it is given back.
+    pub api: ProviderApi,
+    /// The request it was launched for.
+    pub request_id: Option<RequestId>,
+    /// The latest return it is part of.
+    pub return_id: Option<RequestId>,
+    /// The template it was launched from.
+    pub template_id: Option<TemplateId>,
+    /// What it is doing.
+    pub status: MachineStatus,
+    /// Why it ended or was found wanting.
+    pub reason: Option<String>,
+    /// Host name, once known.
+    pub name: Option<HostName>,
+    /// Private address, once known.
+    pub private_ip: Option<String>,
+    /// Public address, once known.
+    pub public_ip: Option<String>,
+    /// When it was launched; until the cloud says, when we first heard of it.
+    pub launched_at: Timestamp,
+    /// Instance type.
+    pub instance_type: Option<String>,
+    /// How it is paid for.
+    pub price_type: PriceType,
+    /// Availability zone.
+    pub zone: Option<String>,
+    /// Tags as `k=v;k=v`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tags: String,
+    /// Marks of not having been seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<Unseen>,
+    /// Notice that the cloud takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interruption: Option<Interruption>,
+    /// When the cloud accepted our order to end it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending_since: Option<Timestamp>,
+    /// The version.
+    pub version: Version,
+}
+
+/// One host.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    state: MachineSnapshot,
+    pending: Vec<MachineEvent>,
+}
+
+/// How many complete answers must miss a host, and for how long, before it counts as gone (R-15; the same figures
+/// guard against an answer that is suddenly empty).
+const GONE_AFTER: (u32, Duration) = (3, Duration::from_mins(5));
+/// The same for a host that we have asked to end.
+const ENDED_AFTER: u32 = 2;
+
+impl Machine {
+    /// Returns a machine for a host first heard of at `at`, in the state of the sighting.
+    pub fn seen(sighting: &Sighting, api: ProviderApi, origin: Origin, at: Timestamp) -> Self {
+        let mut machine = Self::heard_of(sighting.id.clone(), api, origin, at);
+        machine.see(sighting);
+        machine
+    }
+
+    /// Returns a machine for a host of which nothing is known but its id.
+    pub fn heard_of(id: MachineId, api: ProviderApi, origin: Origin, at: Timestamp) -> Self {
+        let (request_id, template_id) = match origin {
+            Origin::Request(request, template) => (Some(request), Some(template)),
+            Origin::HostFactory => (None, None),
+        };
+        let created = MachineEvent::MachineCreated { machine_id: id.clone(), request_id: request_id.clone() };
+        Self {
+            state: MachineSnapshot {
+                id,
+                api,
+                request_id,
+                return_id: None,
+                template_id,
+                status: MachineStatus::Pending,
+                reason: None,
+                name: None,
+                private_ip: None,
+                public_ip: None,
+                launched_at: at,
+                instance_type: None,
+                price_type: PriceType::OnDemand,
+                zone: None,
+                tags: String::new(),
+                unseen: None,
+                interruption: None,
+                ending_since: None,
+                version: Version::default(),
+            },
+            pending: vec![created],
+        }
+    }
+
+    /// Returns the machine that a store kept as `snapshot`.
+    pub fn from_snapshot(snapshot: MachineSnapshot) -> Self {
+        Self { state: snapshot, pending: Vec::new() }
+    }
+
+    /// Takes in what the cloud showed. An older view changes nothing that is newer.
+    pub fn see(&mut self, sighting: &Sighting) {
+        let state = &mut self.state;
+        state.unseen = None;
+        keep_first(&mut state.name, sighting.name.as_ref());
+        keep_first(&mut state.private_ip, sighting.private_ip.as_ref());
+        keep_first(&mut state.public_ip, sighting.public_ip.as_ref());
+        keep_first(&mut state.zone, sighting.zone.as_ref());
+        if let Some(at) = sighting.launched_at
+            && state.instance_type.is_none()
+        {
+            state.launched_at = at;
+        }
+        if state.instance_type.is_none() {
+            state.price_type = sighting.price_type;
+            state.tags.clone_from(&sighting.tags);
+        }
+        keep_first(&mut state.instance_type, sighting.instance_type.as_ref());
+        self.become_status(sighting.status, sighting.reason.clone());
+    }
+
+    /// Takes in that a complete and successful answer of the cloud did not have the host. Only enough of these over
+    /// enough time mean that it is gone.
+    pub fn miss(&mut self, at: Timestamp) {
+        if self.state.status == MachineStatus::Terminated {
+            return;
+        }
+        let unseen = self.state.unseen.get_or_insert(Unseen { times: 0, since: at });
+        unseen.times = unseen.times.saturating_add(1);
+        let (times, span) = GONE_AFTER;
+        let unseen = *unseen;
+        let ended = self.state.ending_since.is_some() && unseen.times >= ENDED_AFTER;
+        if ended || (unseen.times >= times && at.since(unseen.since) >= span) {
+            self.become_status(MachineStatus::Terminated, Some("no longer known to the cloud".to_owned()));
+        }
+    }
+
+    /// Takes in a notice that the cloud takes the host away.
+    pub fn interrupt(&mut self, interruption: Interruption) {
+        if self.state.interruption.is_none() {
+            self.pending.push(MachineEvent::MachineInterrupted {
+                machine_id: self.state.id.clone(),
+                code: interruption.code.clone(),
+            });
+            self.state.interruption = Some(interruption);
+        }
+    }
+
+    /// Notes under which return the host ends.
+    pub fn join_return(&mut self, id: &RequestId) {
+        self.state.return_id = Some(id.clone());
+    }
+
+    /// Keeps the name by which Host Factory knows the host, where the cloud has not told one.
+    pub fn keep_name(&mut self, name: &HostName) {
+        keep_first(&mut self.state.name, Some(name));
+    }
+
+    /// Takes in that the cloud accepted the order to end the host.
+    pub fn end_accepted(&mut self, at: Timestamp, reason: &str) {
+        if self.state.ending_since.is_none() && self.state.status != MachineStatus::Terminated {
+            self.state.ending_since = Some(at);
+            self.pending.push(MachineEvent::MachineEndRequested {
+                machine_id: self.state.id.clone(),
+                reason: reason.to_owned(),
+            });
+        }
+    }
+
+    /// Takes in that the cloud, asked to end the host, does not know it: it is gone.
+    pub fn gone(&mut self) {
+        self.become_status(MachineStatus::Terminated, Some("no longer known to the cloud".to_owned()));
+    }
+
+    fn become_status(&mut self, next: MachineStatus, reason: Option<String>) {
+        let from = self.state.status;
+        if !from.may_become(next) {
+            return;
+        }
+        self.state.status = next;
+        if reason.is_some() {
+            self.state.reason = reason;
+        }
+        let machine_id = self.state.id.clone();
+        let reason = self.state.reason.clone();
+        self.pending.push(if next == MachineStatus::Terminated {
+            MachineEvent::MachineTerminated { machine_id, reason }
+        } else {
+            MachineEvent::MachineStatusChanged { machine_id, from, to: next, reason }
+        });
+    }
+
+    /// Returns the instance id.
+    pub fn id(&self) -> &MachineId {
+        &self.state.id
+    }
+
+    /// Returns the way the host was got.
+    pub fn api(&self) -> ProviderApi {
+        self.state.api
+    }
+
+    /// Returns what the host is doing.
+    pub fn status(&self) -> MachineStatus {
+        self.state.status
+    }
+
+    /// Returns the host name, once it is known.
+    pub fn name(&self) -> Option<&HostName> {
+        self.state.name.as_ref()
+    }
+
+    /// Returns the request the host was launched for.
+    pub fn request_id(&self) -> Option<&RequestId> {
+        self.state.request_id.as_ref()
+    }
+
+    /// Returns the latest return the host is part of.
+    pub fn return_id(&self) -> Option<&RequestId> {
+        self.state.return_id.as_ref()
+    }
+
+    /// Returns the notice that the cloud takes the host away, if one came.
+    pub fn interruption(&self) -> Option<&Interruption> {
+        self.state.interruption.as_ref()
+    }
+
+    /// Returns whether the cloud has accepted our order to end the host.
+    pub fn is_ending(&self) -> bool {
+        self.state.ending_since.is_some()
+    }
+
+    /// Returns whether the host lives and nobody has asked it to end.
+    pub fn is_held(&self) -> bool {
+        self.state.status.is_live() && !self.is_ending()
+    }
+
+    /// Returns everything that a store keeps and a view shows.
+    pub fn snapshot(&self) -> &MachineSnapshot {
+        &self.state
+    }
+
+    /// Returns the facts that the next commit records.
+    pub fn pending_events(&self) -> &[MachineEvent] {
+        &self.pending
+    }
+
+    /// Takes in that a store has committed the machine and its events.
+    pub fn mark_committed(&mut self) {
+        self.state.version = self.state.version.next();
+        self.pending.clear();
+    }
+}
+
+fn keep_first<T: Clone>(kept: &mut Option<T>, news: Option<&T>) {
+    if kept.is_none() {
+        *kept = news.cloned();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(1_760_000_000 + seconds)
+    }
+
+    fn sighting(status: MachineStatus) -> Sighting {
+        Sighting {
+            id: "i-0123456789abcdef0".parse().unwrap(),
+            status,
+            name: None,
+            private_ip: None,
+            public_ip: None,
+            launched_at: None,
+            instance_type: None,
+            price_type: PriceType::OnDemand,
+            zone: None,
+            tags: String::new(),
+            reason: None,
+            owner: None,
+            template: None,
+        }
+    }
+
+    fn machine() -> Machine {
+        Machine::seen(&sighting(MachineStatus::Pending), ProviderApi::RunInstances, Origin::HostFactory, at(0))
+    }
+
+    #[test]
+    fn name_and_address_stay_as_first_seen_after_ec2_blanks_them() {
+        let mut machine = machine();
+        machine.see(&Sighting {
+            name: Some("ip-10-0-0-1.ec2.internal".parse().unwrap()),
+            private_ip: Some("10.0.0.1".to_owned()),
+            launched_at: Some(at(1)),
+            instance_type: Some("m6i.large".to_owned()),
+            ..sighting(MachineStatus::Running)
+        });
+        machine.see(&Sighting {
+            name: Some("other".parse().unwrap()),
+            launched_at: Some(at(99)),
+            ..sighting(MachineStatus::Terminated)
+        });
+        let kept = machine.snapshot();
+        assert_eq!(kept.name.as_ref().unwrap().as_str(), "ip-10-0-0-1.ec2.internal");
+        assert_eq!((kept.private_ip.as_deref(), kept.launched_at), (Some("10.0.0.1"), at(1)));
+    }
+
+    #[test]
+    fn a_host_missing_from_complete_answers_is_gone_only_after_three_over_five_minutes() {
+        let mut machine = machine();
+        for second in [10, 20, 30, 40, 200] {
+            machine.miss(at(second));
+            assert_eq!(machine.status(), MachineStatus::Pending);
+        }
+        machine.see(&sighting(MachineStatus::Running));
+        for second in [300, 310, 599] {
+            machine.miss(at(second));
+        }
+        assert_eq!(machine.status(), MachineStatus::Running);
+        machine.miss(at(600));
+        assert_eq!(machine.status(), MachineStatus::Terminated);
+    }
+
+    #[test]
+    fn a_host_that_we_end_is_done_after_two_complete_answers_without_it() {
+        let mut machine = machine();
+        machine.end_accepted(at(5), "returned");
+        machine.miss(at(6));
+        assert_eq!(machine.status(), MachineStatus::Pending);
+        machine.miss(at(7));
+        assert_eq!(machine.status(), MachineStatus::Terminated);
+    }
+
+    #[test]
+    fn grace_is_what_is_left_of_two_minutes() {
+        let notice = Interruption { code: "marked-for-termination".to_owned(), at: at(0) };
+        assert_eq!(
+            (notice.grace_seconds(at(33)), notice.grace_seconds(at(500)), notice.grace_seconds(at(-9))),
+            (87, 0, 120)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_seen_in_whatever_order_the_status_only_moves_forward(
+            steps in proptest::collection::vec((0_usize..8, 0_i64..900), 1..40)
+        ) {
+            let mut machine = machine();
+            for (step, second) in steps {
+                let before = machine.status();
+                match MachineStatus::ALL.get(step) {
+                    Some(status) => machine.see(&sighting(*status)),
+                    None if step == 6 => machine.miss(at(second)),
+                    None => machine.end_accepted(at(second), "returned"),
+                }
+                prop_assert!(machine.status() >= before);
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What a cloud tells about a host when it is asked.
+
+use serde::{Deserialize, Serialize};
+
+use super::MachineStatus;
+use crate::domain::template::PriceType;
+use crate::domain::{HostName, MachineId, Timestamp};
+
+/// One host as the cloud showed it in a complete, successful answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sighting {
+    /// The host.
+    pub id: MachineId,
+    /// What it is doing.
+    pub status: MachineStatus,
+    /// Its private DNS name; EC2 has none before it runs and blanks it afterwards.
+    pub name: Option<HostName>,
+    /// Its private address.
+    pub private_ip: Option<String>,
+    /// Its public address, if it has one.
+    pub public_ip: Option<String>,
+    /// When it was launched.
+    pub launched_at: Option<Timestamp>,
+    /// Its instance type.
+    pub instance_type: Option<String>,
+    /// How it is paid for.
+    pub price_type: PriceType,
+    /// Its availability zone.
+    pub zone: Option<String>,
+    /// The operator's tags, as `k=v;k=v`.
+    pub tags: String,
+    /// Why it ended or ends, with the cloud's code (`Server.SpotInstanceTermination: …`).
+    pub reason: Option<String>,
+    /// The installation on its owner tag, if it has one.
+    pub owner: Option<String>,
+    /// The template on its template tag, if it has one.
+    pub template: Option<String>,
+}
+
+/// A notice that the cloud takes a spot host away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Interruption {
+    /// The spot status code, such as `marked-for-termination`.
+    pub code: String,
+    /// When the cloud gave notice.
+    pub at: Timestamp,
+}
+
+impl Interruption {
+    /// How long a host lives after its notice (`aws-semantics.md` section 14).
+    const NOTICE_SECONDS: u64 = 120;
+
+    /// Returns the seconds left at `now`, 0 when the time is up.
+    pub fn grace_seconds(&self, now: Timestamp) -> u64 {
+        Self::NOTICE_SECONDS.saturating_sub(now.since(self.at).as_secs())
+    }
+}

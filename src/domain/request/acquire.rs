@@ -1,0 +1,140 @@
+//! The part of a request that asks for hosts: which attempts were made, what they claim, what is still wanted.
+//!
+//! Invariant: what open and launched attempts claim together is never more than what is wanted (INV-02).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Attempt, AttemptState, Pool, Verdict};
+use crate::domain::failure::AttemptVerdict;
+use crate::domain::machine::MachineStatus;
+use crate::domain::template::ProviderApi;
+use crate::domain::{
+    AccountName, ClientToken, Digest, InstallationId, MachineCount, MachineId, RequestId, TemplateId, Timestamp,
+};
+
+/// What a provider needs to launch, resolved and frozen for one request.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LaunchPlan {
+    /// Where to ask, in the order of preference.
+    pub pools: Vec<Pool>,
+    /// The provider's own frozen parameters; opaque here. Holds no user data.
+    pub parameters: Value,
+}
+
+/// The frozen verdict over one host of a settled request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    /// The host.
+    pub machine_id: MachineId,
+    /// What it was doing when the request settled.
+    pub status: MachineStatus,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+/// An order for hosts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Acquire {
+    /// The template, by id; unknown for a request that was rebuilt from tags.
+    pub template_id: Option<TemplateId>,
+    /// The template, by content.
+    pub template_digest: Option<Digest>,
+    /// The way the hosts are got.
+    pub api: ProviderApi,
+    /// How many are wanted.
+    pub wanted: MachineCount,
+    /// The account they are charged to.
+    pub account: Option<AccountName>,
+    /// Pools and frozen parameters.
+    pub plan: LaunchPlan,
+    /// The most hosts of one attempt; falls when the cloud finds an attempt too large.
+    pub batch_limit: u32,
+    /// Every create call, in order.
+    pub attempts: Vec<Attempt>,
+    /// How many hosts were taken in by tag rather than launched by an attempt of ours.
+    pub adopted: u32,
+    /// The frozen verdicts, once the request is settled.
+    pub outcomes: Vec<Outcome>,
+}
+
+impl Acquire {
+    /// Returns how many hosts have been launched, may have been launched, or were adopted.
+    pub fn claimed(&self) -> u32 {
+        self.attempts.iter().map(Attempt::claims).sum::<u32>().saturating_add(self.adopted)
+    }
+
+    /// Returns whether the outcome of an attempt is not known.
+    pub fn has_open_attempt(&self) -> bool {
+        self.attempts.iter().any(Attempt::is_open)
+    }
+
+    /// Returns the pool to ask next: the first that has not shown that it is exhausted.
+    fn next_pool(&self) -> Option<&Pool> {
+        self.plan
+            .pools
+            .iter()
+            .find(|pool| !self.attempts.iter().any(|attempt| attempt.pool == **pool && attempt.exhausted_its_pool()))
+    }
+
+    /// Returns whether an attempt has failed in a way that asking elsewhere cannot mend.
+    fn has_failed_for_good(&self) -> bool {
+        self.attempts.iter().any(|attempt| match &attempt.state {
+            AttemptState::Open | AttemptState::Launched { .. } => false,
+            AttemptState::Failed { class, .. } => match class.verdict() {
+                AttemptVerdict::Final => true,
+                // A single host cannot be split any further.
+                AttemptVerdict::SmallerBatch => attempt.count == 1,
+                AttemptVerdict::Open | AttemptVerdict::NextPool => false,
+            },
+        })
+    }
+
+    /// Returns whether another attempt could bring hosts that are still wanted.
+    pub fn wants_attempts(&self) -> bool {
+        self.claimed() < self.wanted.get() && !self.has_failed_for_good() && self.next_pool().is_some()
+    }
+
+    /// Writes down the attempts for everything that is still wanted, in batches on the next pool, and returns how many.
+    pub(super) fn plan_attempts(&mut self, request: &RequestId, installation: &InstallationId, at: Timestamp) -> usize {
+        let before = self.attempts.len();
+        while self.wants_attempts() {
+            let Some(pool) = self.next_pool().cloned() else { break };
+            let number = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
+            let count = self.wanted.get().saturating_sub(self.claimed()).min(self.batch_limit.max(1));
+            let token = ClientToken::derive(installation, request, number, &pool.to_string());
+            self.attempts.push(Attempt { number, pool, count, token, recorded_at: at, state: AttemptState::Open });
+        }
+        self.attempts.len() - before
+    }
+
+    /// Returns why hosts are missing: each cause with its code, the most frequent first, and the pools tried.
+    pub fn shortfall_reasons(&self) -> Vec<String> {
+        let mut causes: BTreeMap<(String, Option<String>), Vec<String>> = BTreeMap::new();
+        for attempt in &self.attempts {
+            match &attempt.state {
+                AttemptState::Failed { code, message, .. } => {
+                    causes.entry((message.clone(), code.clone())).or_default().push(attempt.pool.to_string());
+                }
+                AttemptState::Launched { hosts, .. } if *hosts < attempt.count => {
+                    let text = format!("a pool gave fewer hosts than asked for ({hosts} of {})", attempt.count);
+                    causes.entry((text, None)).or_default().push(attempt.pool.to_string());
+                }
+                AttemptState::Open | AttemptState::Launched { .. } => {}
+            }
+        }
+        let mut causes: Vec<_> = causes.into_iter().collect();
+        causes.sort_by_key(|(_, pools)| std::cmp::Reverse(pools.len()));
+        causes
+            .into_iter()
+            .map(|((message, _), mut pools)| {
+                pools.dedup();
+                format!("{message} (tried {})", pools.join(", "))
+            })
+            .collect()
+    }
+}

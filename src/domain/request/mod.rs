@@ -1,0 +1,17 @@
+//! Requests: what Host Factory asked for, and what came of it.
+
+mod acquire;
+mod attempt;
+mod event;
+mod give_back;
+mod policy;
+mod request;
+mod status;
+
+pub use acquire::{Acquire, LaunchPlan, Outcome};
+pub use attempt::{Attempt, AttemptState, Pool};
+pub use event::RequestEvent;
+pub use give_back::{Return, ReturnItem};
+pub use policy::{OverMaximum, PartialStatus, RequestPolicy, Verdict};
+pub use request::{Body, Request, RequestSnapshot};
+pub use status::RequestStatus;

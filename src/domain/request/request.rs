@@ -1,0 +1,390 @@
+//! The request aggregate: acquires hosts or gives them back, and settles exactly once.
+//!
+//! Invariants: the status only moves forward; a settled request never changes again; an attempt is resolved once.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Acquire, AttemptState, LaunchPlan, Outcome, PartialStatus, RequestEvent, RequestPolicy, RequestStatus, Return,
+    ReturnItem, Verdict,
+};
+use crate::domain::failure::AttemptVerdict;
+use crate::domain::machine::{Machine, MachineStatus};
+use crate::domain::template::{ProviderApi, Template};
+use crate::domain::{
+    AccountName, DomainError, FailureClass, InstallationId, MachineCount, MachineId, RequestId, Timestamp, Version,
+};
+
+/// What a request is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Body {
+    /// To get hosts.
+    Acquire(Acquire),
+    /// To give hosts back.
+    Return(Return),
+}
+
+/// A request as a store keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestSnapshot {
+    /// The id.
+    pub id: RequestId,
+    /// How it stands.
+    pub status: RequestStatus,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When it settles whatever is missing.
+    pub deadline: Timestamp,
+    /// The explanation shown to Host Factory.
+    pub message: String,
+    /// What it is for.
+    pub body: Body,
+    /// The version.
+    pub version: Version,
+}
+
+/// A request.
+#[derive(Debug, Clone)]
+pub struct Request {
+    state: RequestSnapshot,
+    pending: Vec<RequestEvent>,
+}
+
+impl Request {
+    /// Opens a request for `wanted` hosts of `template`.
+    pub fn acquire(
+        id: RequestId,
+        template: &Template,
+        wanted: MachineCount,
+        account: Option<AccountName>,
+        plan: LaunchPlan,
+        policy: &RequestPolicy,
+        at: Timestamp,
+    ) -> Self {
+        let acquire = Acquire {
+            template_id: Some(template.id().clone()),
+            template_digest: Some(template.digest()),
+            api: template.api(),
+            wanted,
+            account,
+            plan,
+            batch_limit: policy.batch_limit,
+            attempts: Vec::new(),
+            adopted: 0,
+            outcomes: Vec::new(),
+        };
+        let hosts = wanted.get();
+        Self::open(id, Body::Acquire(acquire), hosts, at, at.after(policy.acquire_deadline))
+    }
+
+    /// Rebuilds a request that the store does not know from hosts that bear its tag (`design.md` 5.17).
+    ///
+    /// # Errors
+    /// [`DomainError::Validation`] when there are no hosts.
+    pub fn adopt(
+        id: RequestId,
+        hosts: &[Machine],
+        api: ProviderApi,
+        policy: &RequestPolicy,
+        at: Timestamp,
+    ) -> Result<Self, DomainError> {
+        let found = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
+        let acquire = Acquire {
+            template_id: hosts.iter().find_map(|host| host.snapshot().template_id.clone()),
+            template_digest: None,
+            api,
+            wanted: MachineCount::try_from(found)?,
+            account: None,
+            plan: LaunchPlan::default(),
+            batch_limit: policy.batch_limit,
+            attempts: Vec::new(),
+            adopted: found,
+            outcomes: Vec::new(),
+        };
+        let machine_ids = hosts.iter().map(|host| host.id().clone()).collect();
+        let mut request = Self::open(id.clone(), Body::Acquire(acquire), found, at, at.after(policy.acquire_deadline));
+        request.pending.push(RequestEvent::HostsAdopted { request_id: id, machine_ids });
+        Ok(request)
+    }
+
+    /// Opens a return of exactly these hosts.
+    ///
+    /// # Errors
+    /// [`DomainError::Validation`] when there are none.
+    pub fn give_back(
+        id: RequestId,
+        items: Vec<ReturnItem>,
+        policy: &RequestPolicy,
+        at: Timestamp,
+    ) -> Result<Self, DomainError> {
+        if items.is_empty() {
+            return Err(DomainError::validation("machines", "is empty; name at least one host to return"));
+        }
+        let hosts = u32::try_from(items.len()).unwrap_or(u32::MAX);
+        Ok(Self::open(id, Body::Return(Return { items }), hosts, at, at.after(policy.return_deadline)))
+    }
+
+    fn open(id: RequestId, body: Body, hosts: u32, at: Timestamp, deadline: Timestamp) -> Self {
+        let template_id = match &body {
+            Body::Acquire(acquire) => acquire.template_id.clone(),
+            Body::Return(_) => None,
+        };
+        Self {
+            pending: vec![RequestEvent::RequestCreated { request_id: id.clone(), template_id, hosts }],
+            state: RequestSnapshot {
+                id,
+                status: RequestStatus::Running,
+                created_at: at,
+                deadline,
+                message: String::new(),
+                body,
+                version: Version::default(),
+            },
+        }
+    }
+
+    /// Returns the request that a store kept as `snapshot`.
+    pub fn from_snapshot(snapshot: RequestSnapshot) -> Self {
+        Self { state: snapshot, pending: Vec::new() }
+    }
+
+    /// Writes down attempts for everything that is still wanted and returns how many there are. None after the
+    /// deadline.
+    pub fn plan_attempts(&mut self, installation: &InstallationId, at: Timestamp) -> usize {
+        if self.is_settled() || self.is_expired(at) {
+            return 0;
+        }
+        let Body::Acquire(acquire) = &mut self.state.body else { return 0 };
+        let planned = acquire.plan_attempts(&self.state.id, installation, at);
+        let first = acquire.attempts.len().saturating_sub(planned);
+        self.pending.extend(acquire.attempts.iter().skip(first).map(|attempt| RequestEvent::IntentRecorded {
+            request_id: self.state.id.clone(),
+            attempt: attempt.number,
+            count: attempt.count,
+            pool: attempt.pool.to_string(),
+            token: attempt.token.clone(),
+        }));
+        planned
+    }
+
+    /// Takes in that an attempt launched `hosts` hosts. Returns false when its outcome was known already (another
+    /// process sent the same token and was faster).
+    pub fn attempt_launched(&mut self, number: u32, hosts: u32, resource: Option<String>) -> bool {
+        self.resolve(number, AttemptState::Launched { hosts, resource }, hosts, None, None)
+    }
+
+    /// Takes in that an attempt's call failed. An ambiguous failure leaves the attempt open with its token.
+    pub fn attempt_failed(&mut self, number: u32, class: FailureClass, code: Option<String>, message: String) -> bool {
+        match class.verdict() {
+            AttemptVerdict::Open => {
+                self.state.message = message;
+                return false;
+            }
+            AttemptVerdict::SmallerBatch => {
+                if let Body::Acquire(acquire) = &mut self.state.body
+                    && let Some(count) = acquire.attempts.iter().find(|a| a.number == number).map(|a| a.count)
+                {
+                    acquire.batch_limit = acquire.batch_limit.min(count / 2).max(1);
+                }
+            }
+            AttemptVerdict::NextPool | AttemptVerdict::Final => {}
+        }
+        self.resolve(number, AttemptState::Failed { class, code: code.clone(), message }, 0, Some(class), code)
+    }
+
+    /// Gives an attempt up whose outcome could not be learnt and of which no host was found for long enough.
+    pub fn attempt_given_up(&mut self, number: u32) -> bool {
+        let message = "the outcome of the call was never learnt, and no host bears its token".to_owned();
+        let state = AttemptState::Failed { class: FailureClass::Unknown, code: None, message };
+        self.resolve(number, state, 0, Some(FailureClass::Unknown), None)
+    }
+
+    fn resolve(
+        &mut self,
+        number: u32,
+        state: AttemptState,
+        launched: u32,
+        failure: Option<FailureClass>,
+        code: Option<String>,
+    ) -> bool {
+        if self.is_settled() {
+            return false;
+        }
+        let Body::Acquire(acquire) = &mut self.state.body else { return false };
+        let Some(attempt) = acquire.attempts.iter_mut().find(|a| a.number == number && a.is_open()) else {
+            return false;
+        };
+        attempt.state = state;
+        self.state.message = String::new();
+        self.pending.push(RequestEvent::IntentResolved {
+            request_id: self.state.id.clone(),
+            attempt: number,
+            launched,
+            failure,
+            code,
+        });
+        true
+    }
+
+    /// Settles the request if no part of it can change any more, given all its hosts. Returns whether it did.
+    ///
+    /// # Errors
+    /// [`DomainError::InvalidTransition`] never in practice; the table is asked all the same.
+    pub fn settle(&mut self, machines: &[Machine], policy: &RequestPolicy, at: Timestamp) -> Result<bool, DomainError> {
+        if self.is_settled() {
+            return Ok(false);
+        }
+        let expired = self.is_expired(at);
+        match &mut self.state.body {
+            Body::Acquire(acquire) => {
+                if acquire.has_open_attempt() || (acquire.wants_attempts() && !expired) {
+                    return Ok(false);
+                }
+                let mut outcomes = Vec::with_capacity(machines.len());
+                for machine in machines {
+                    let verdict = Verdict::over(machine, expired, at, policy);
+                    // Nobody else ends what we report as failed, so it is reported once the cloud took our order.
+                    let failed_yet_held = matches!(verdict, Verdict::Failed(_)) && machine.is_held();
+                    if verdict == Verdict::Executing || failed_yet_held {
+                        return Ok(false);
+                    }
+                    outcomes.push(Outcome { machine_id: machine.id().clone(), status: machine.status(), verdict });
+                }
+                let usable = outcomes.iter().filter(|o| o.verdict == Verdict::Usable).count();
+                acquire.outcomes = outcomes;
+                let wanted = acquire.wanted.get() as usize;
+                let message = if usable >= wanted { String::new() } else { shortfall(acquire, usable) };
+                let to = match policy.partial {
+                    _ if usable == 0 => RequestStatus::CompleteWithError,
+                    PartialStatus::CompleteWithError if usable < wanted => RequestStatus::CompleteWithError,
+                    PartialStatus::Complete | PartialStatus::CompleteWithError => RequestStatus::Complete,
+                };
+                self.change_status(to, message)?;
+            }
+            Body::Return(give_back) => {
+                let ended =
+                    |id: &MachineId| machines.iter().any(|m| m.id() == id && m.status() == MachineStatus::Terminated);
+                let mut left = Vec::new();
+                for item in &mut give_back.items {
+                    if item.refused.is_none() && !item.machine_id.as_ref().is_some_and(ended) {
+                        if !expired {
+                            return Ok(false);
+                        }
+                        let problem = item.problem.clone().unwrap_or_else(|| "the cloud still shows it".to_owned());
+                        let limit = policy.return_deadline.as_secs();
+                        item.refused = Some(format!("not ended within {limit} seconds: {problem}"));
+                    }
+                    left.extend(item.refused.as_ref().map(|reason| format!("{}: {reason}", item.label())));
+                }
+                let (to, message) = if left.is_empty() {
+                    (RequestStatus::Complete, String::new())
+                } else {
+                    (RequestStatus::CompleteWithError, format!("not returned: {}", left.join("; ")))
+                };
+                self.change_status(to, message)?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn change_status(&mut self, to: RequestStatus, message: String) -> Result<(), DomainError> {
+        let from = self.state.status;
+        from.check_transition(to)?;
+        self.state.status = to;
+        self.state.message.clone_from(&message);
+        self.pending.push(RequestEvent::RequestStatusChanged { request_id: self.state.id.clone(), from, to, message });
+        Ok(())
+    }
+
+    /// Gives access to the hosts of a return that is not settled; empty for any other request.
+    pub fn open_items_mut(&mut self) -> &mut [ReturnItem] {
+        match &mut self.state.body {
+            Body::Return(give_back) if !self.state.status.is_settled() => &mut give_back.items,
+            Body::Return(_) | Body::Acquire(_) => &mut [],
+        }
+    }
+
+    /// Returns the id.
+    pub fn id(&self) -> &RequestId {
+        &self.state.id
+    }
+
+    /// Returns how the request stands.
+    pub fn status(&self) -> RequestStatus {
+        self.state.status
+    }
+
+    /// Returns whether no part of the request can change any more.
+    pub fn is_settled(&self) -> bool {
+        self.state.status.is_settled()
+    }
+
+    /// Returns whether the deadline has passed.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.state.deadline
+    }
+
+    /// Returns the explanation shown to Host Factory.
+    pub fn message(&self) -> &str {
+        &self.state.message
+    }
+
+    /// Returns the order for hosts, if that is what the request is.
+    pub fn as_acquire(&self) -> Option<&Acquire> {
+        match &self.state.body {
+            Body::Acquire(acquire) => Some(acquire),
+            Body::Return(_) => None,
+        }
+    }
+
+    /// Returns the hosts to give back, if that is what the request is.
+    pub fn as_return(&self) -> Option<&Return> {
+        match &self.state.body {
+            Body::Acquire(_) => None,
+            Body::Return(give_back) => Some(give_back),
+        }
+    }
+
+    /// Returns everything that a store keeps and a view shows.
+    pub fn snapshot(&self) -> &RequestSnapshot {
+        &self.state
+    }
+
+    /// Returns the facts that the next commit records.
+    pub fn pending_events(&self) -> &[RequestEvent] {
+        &self.pending
+    }
+
+    /// Takes in that a store has committed the request and its events.
+    pub fn mark_committed(&mut self) {
+        self.state.version = self.state.version.next();
+        self.pending.clear();
+    }
+}
+
+/// Says how many hosts are missing and why: what the cloud refused, and what died (R-45, INV-19).
+fn shortfall(acquire: &Acquire, usable: usize) -> String {
+    let mut reasons = acquire.shortfall_reasons();
+    let mut deaths: Vec<&str> = acquire
+        .outcomes
+        .iter()
+        .filter_map(|outcome| match &outcome.verdict {
+            Verdict::Failed(reason) => Some(reason.as_str()),
+            Verdict::Executing | Verdict::Usable => None,
+        })
+        .collect();
+    let dead = deaths.len();
+    deaths.sort_unstable();
+    deaths.dedup();
+    if dead > 0 {
+        reasons.push(format!("{dead} launched and failed: {}", deaths.join(", ")));
+    }
+    let lead = format!("{usable} of {} hosts are usable", acquire.wanted);
+    if reasons.is_empty() { lead } else { format!("{lead}. {}", reasons.join(". ")) }
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

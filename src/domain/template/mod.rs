@@ -1,0 +1,11 @@
+//! Templates: what an operator offers the grid, and how such hosts are launched.
+
+mod attributes;
+mod launch;
+mod template;
+
+pub use attributes::{Attribute, AttributeType, Attributes};
+pub use launch::{
+    Image, LaunchSettings, LaunchTemplate, MetadataOptions, NetworkInterface, Tenancy, UserData, Volume, WeightedType,
+};
+pub use template::{MaxNumber, PriceType, ProviderApi, ProviderKind, Template, TemplateParts};

@@ -1,0 +1,60 @@
+//! What the command line needs from the composition root.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::application::budget::Budget;
+use crate::application::bus::Catalogue;
+
+/// Options of the command line that decide how the application is composed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StartOptions {
+    /// `--config-dir`.
+    pub config_dir: Option<PathBuf>,
+    /// `--work-dir`.
+    pub work_dir: Option<PathBuf>,
+    /// `--log-dir`.
+    pub log_dir: Option<PathBuf>,
+    /// `--set section.key=value`, in order.
+    pub settings: Vec<(String, String)>,
+}
+
+/// A composed application.
+#[derive(Debug)]
+pub struct Started<M> {
+    /// The components.
+    pub module: M,
+    /// The time a call has, counted from the start of the process.
+    pub budget: Budget,
+}
+
+/// The application could not be composed. The text names the cause and the key or file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct StartError {
+    /// The whole chain of causes, for people.
+    pub message: String,
+}
+
+/// Composes the application. `bootstrap` is the one implementation outside tests.
+pub trait Composition {
+    /// The composed application.
+    type Module: Catalogue;
+
+    /// Reads the configuration, starts the log and composes the application; opens no store and builds no client.
+    ///
+    /// # Errors
+    /// [`StartError`] when the configuration cannot be used.
+    fn start(&self, options: &StartOptions) -> Result<Started<Self::Module>, StartError>;
+
+    /// Returns the configuration in force as one JSON document, secrets masked; with `origins`, each value with the
+    /// place it came from.
+    ///
+    /// # Errors
+    /// [`StartError`] when the configuration cannot be used.
+    fn configuration(&self, options: &StartOptions, origins: bool) -> Result<Value, StartError>;
+
+    /// Writes an error to the log, if one was started.
+    fn log_failure(&self, message: &str);
+}

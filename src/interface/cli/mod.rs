@@ -1,0 +1,5 @@
+//! The command line.
+
+mod composition;
+
+pub use composition::{Composition, StartError, StartOptions, Started};

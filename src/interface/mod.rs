@@ -1,0 +1,5 @@
+//! The edges: the command line and Host Factory's wire documents.
+//!
+//! Invariant: nothing here knows an adapter; the composed application comes in through [`cli::Composition`].
+
+pub mod cli;

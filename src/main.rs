@@ -1,0 +1,2 @@
+//! The `hostfactory` program.
+fn main() {}
