@@ -27,7 +27,7 @@ impl Budget {
     pub fn current() -> Self {
         CURRENT
             .try_with(|budget| *budget)
-            .unwrap_or_else(|_| Self::starting_now(Duration::from_secs(10), Duration::from_secs(240)))
+            .unwrap_or_else(|_| Self::starting_now(Duration::from_secs(10), Duration::from_mins(4)))
     }
 
     /// Runs `work` under this budget.

@@ -5,6 +5,7 @@
 pub mod budget;
 pub mod bus;
 pub mod commands;
+pub mod engine;
 pub mod error;
 pub mod events;
 pub mod message;

@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use shaku::Component;
+use tracing::{info, warn};
 
-use crate::application::ApplicationError;
+use crate::application::engine::{Engine, EngineSource};
 use crate::application::message::{Command, Handler, Message};
-use crate::application::ports::UnitOfWork;
-use crate::domain::{AccountName, DomainError, MachineCount, RequestId, TemplateId};
+use crate::application::ports::{Admission, Changes, Owner};
+use crate::application::{ApplicationError, StorageError};
+use crate::domain::request::{OverMaximum, Request};
+use crate::domain::template::Template;
+use crate::domain::{AccountName, DomainError, MachineCount, RequestId, RequestKind, TemplateId};
 
 /// Asks for so many hosts of a template.
 #[derive(Debug, Clone)]
@@ -33,13 +37,104 @@ impl Command for RequestMachines {}
 #[shaku(interface = Handler<RequestMachines>)]
 pub struct RequestMachinesHandler {
     #[shaku(inject)]
-    store: Arc<dyn UnitOfWork>,
+    engine: Arc<dyn EngineSource>,
+}
+
+impl RequestMachinesHandler {
+    /// Returns a handler over `engine`.
+    pub fn new(engine: Arc<dyn EngineSource>) -> Self {
+        Self { engine }
+    }
+
+    /// Commits the request with its first intents, before anything is sent (INV-01), within `maxNumber` (`design.md`
+    /// 5.18).
+    async fn open(&self, command: &RequestMachines, template: &Template) -> Result<RequestId, ApplicationError> {
+        let engine = self.engine.engine();
+        let installation = engine.installation.id()?;
+        let id = engine.ids.request_id(RequestKind::Acquire);
+        let owner = Owner {
+            installation: installation.clone(),
+            request: id.clone(),
+            template: template.id().clone(),
+            account: command.account.clone(),
+        };
+        let mut count = within(template, command.count, engine.store.committed_hosts(template.id()).await?, engine)?;
+        let plan = engine.fulfilment(template.api())?.prepare(template, &owner).await?;
+        loop {
+            let now = engine.clock.now();
+            let account = command.account.clone();
+            let mut request = Request::acquire(id.clone(), template, count, account, plan.clone(), &engine.policy, now);
+            request.plan_attempts(&installation, now);
+            let admission = template.max_number().limit().map(|maximum| Admission {
+                template: template.id().clone(),
+                adding: count.get(),
+                maximum,
+            });
+            let changes =
+                Changes { requests: vec![&mut request], template: Some(template), admission, ..Changes::default() };
+            match engine.store.commit(changes, now).await {
+                // Another request was faster; there may still be room for a smaller one.
+                Err(StorageError::OverMaximum { committed, .. }) => count = within(template, count, committed, engine)?,
+                other => return other.map(|()| id).map_err(Into::into),
+            }
+        }
+    }
+}
+
+/// Returns how many of `wanted` hosts `maxNumber` leaves room for.
+fn within(
+    template: &Template,
+    wanted: MachineCount,
+    committed: u32,
+    engine: &Engine,
+) -> Result<MachineCount, DomainError> {
+    let Some(maximum) = template.max_number().limit() else { return Ok(wanted) };
+    let room = maximum.saturating_sub(committed);
+    if wanted.get() <= room {
+        return Ok(wanted);
+    }
+    if engine.policy.over_maximum == OverMaximum::Clip && room > 0 {
+        return MachineCount::try_from(room);
+    }
+    Err(DomainError::BusinessRule {
+        rule: "maxNumber",
+        reason: format!(
+            "template {} allows {maximum} hosts, {committed} live or are on order, and {wanted} more were asked for",
+            template.id()
+        ),
+    })
 }
 
 #[async_trait]
 impl Handler<RequestMachines> for RequestMachinesHandler {
     async fn handle(&self, command: RequestMachines) -> Result<RequestId, ApplicationError> {
-        let _ = (&self.store, command);
-        Err(DomainError::NotFound { entity: "handler", id: String::new() }.into())
+        let engine = self.engine.engine();
+        let template = engine.templates.find(&command.template)?;
+        let id = self.open(&command, &template).await?;
+        info!(request_id = %id, template_id = %template.id(), requested = command.count.get(), "request accepted");
+        // The request is durable, so its id is printed whatever comes now, unless it is settled with nothing.
+        let report = match engine.launch(&id).await {
+            Ok(report) => report,
+            Err(error) => {
+                warn!(request_id = %id, %error, "the launch is taken up again by a later call");
+                return Ok(id);
+            }
+        };
+        match engine.store.request(&id).await {
+            Ok(Some(request)) if request.is_settled() && request.as_acquire().is_none_or(|a| a.claimed() == 0) => {
+                Err(report.refusal.map_or_else(
+                    || ApplicationError::NothingLaunched {
+                        request_id: id.to_string(),
+                        reason: request.message().to_owned(),
+                    },
+                    ApplicationError::Provider,
+                ))
+            }
+            Ok(_) | Err(_) => Ok(id),
+        }
     }
 }
+
+#[cfg(test)]
+#[path = "request_machines_tests.rs"]
+mod tests;

@@ -6,9 +6,12 @@ use async_trait::async_trait;
 use shaku::Component;
 
 use super::HostRef;
-use crate::application::ApplicationError;
+use crate::application::engine::{EngineSource, Seen, pause};
 use crate::application::message::{Command, Handler, Message};
-use crate::application::ports::UnitOfWork;
+use crate::application::ports::Changes;
+use crate::application::{ApplicationError, StorageError};
+use crate::domain::machine::{Machine, Origin};
+use crate::domain::{HostName, MachineId};
 
 /// Looks at these hosts and takes in what the cloud shows.
 #[derive(Debug, Clone)]
@@ -29,13 +32,70 @@ impl Command for SyncMachines {}
 #[shaku(interface = Handler<SyncMachines>)]
 pub struct SyncMachinesHandler {
     #[shaku(inject)]
-    store: Arc<dyn UnitOfWork>,
+    engine: Arc<dyn EngineSource>,
+}
+
+impl SyncMachinesHandler {
+    /// Returns a handler over `engine`.
+    pub fn new(engine: Arc<dyn EngineSource>) -> Self {
+        Self { engine }
+    }
 }
 
 #[async_trait]
 impl Handler<SyncMachines> for SyncMachinesHandler {
     async fn handle(&self, command: SyncMachines) -> Result<(), ApplicationError> {
-        let _ = (&self.store, command);
-        Ok(())
+        if command.hosts.is_empty() {
+            return Ok(());
+        }
+        let engine = self.engine.engine();
+        let ids: Vec<MachineId> = command.hosts.iter().filter_map(|host| host.id.clone()).collect();
+        let names: Vec<HostName> =
+            command.hosts.iter().filter(|host| host.id.is_none()).filter_map(|host| host.name.clone()).collect();
+        let mut seen: Option<Seen> = None;
+        let mut tries = 0;
+        loop {
+            let now = engine.clock.now();
+            let mut machines = engine.store.machines(&ids).await?;
+            machines.extend(engine.store.machines_named(&names).await?);
+            machines.sort_by(|a, b| a.id().cmp(b.id()));
+            machines.dedup_by(|a, b| a.id() == b.id());
+            // Hosts that another plug-in delivered, or that we forgot, are watched from now on (`hostfactory.md` 3.7).
+            for host in &command.hosts {
+                let Some(id) = &host.id else { continue };
+                if machines.iter().all(|machine| machine.id() != id) {
+                    let mut machine = Machine::heard_of(id.clone(), engine.default_api, Origin::HostFactory, now);
+                    host.name.iter().for_each(|name| machine.keep_name(name));
+                    machines.push(machine);
+                }
+            }
+            let seen = match &seen {
+                Some(seen) => seen,
+                None => seen.insert(engine.look(&machines).await?),
+            };
+            let before: Vec<_> = machines.iter().map(|machine| machine.snapshot().clone()).collect();
+            for machine in &mut machines {
+                seen.show_to(machine, now);
+            }
+            let fresh = machines
+                .iter_mut()
+                .zip(before)
+                .filter(|(machine, before)| machine.snapshot() != before || machine.snapshot().version.is_new());
+            let changes = Changes { machines: fresh.map(|(machine, _)| machine).collect(), ..Changes::default() };
+            if changes.is_empty() {
+                return Ok(());
+            }
+            match engine.store.commit(changes, now).await {
+                Err(StorageError::Conflict { .. }) if tries < 12 => {
+                    tries += 1;
+                    tokio::time::sleep(pause(tries)).await;
+                }
+                other => return other.map_err(Into::into),
+            }
+        }
     }
 }
+
+#[cfg(test)]
+#[path = "sync_machines_tests.rs"]
+mod tests;

@@ -25,6 +25,8 @@ pub struct Unseen {
 pub enum Origin {
     /// Launched for this request from this template.
     Request(RequestId, TemplateId),
+    /// Found by the tag of this request, and of this template if it had one.
+    Adopted(RequestId, Option<TemplateId>),
     /// Named by Host Factory; we did not launch it, or forgot.
     HostFactory,
 }
@@ -102,6 +104,7 @@ impl Machine {
     pub fn heard_of(id: MachineId, api: ProviderApi, origin: Origin, at: Timestamp) -> Self {
         let (request_id, template_id) = match origin {
             Origin::Request(request, template) => (Some(request), Some(template)),
+            Origin::Adopted(request, template) => (Some(request), template),
             Origin::HostFactory => (None, None),
         };
         let created = MachineEvent::MachineCreated { machine_id: id.clone(), request_id: request_id.clone() };
@@ -167,7 +170,10 @@ impl Machine {
         unseen.times = unseen.times.saturating_add(1);
         let (times, span) = GONE_AFTER;
         let unseen = *unseen;
-        let ended = self.state.ending_since.is_some() && unseen.times >= ENDED_AFTER;
+        // A host that Host Factory returned and that no answer ever showed is not young: it is gone.
+        let never_seen = self.state.instance_type.is_none() && self.state.request_id.is_none();
+        let returned = self.state.ending_since.is_some() || (never_seen && self.state.return_id.is_some());
+        let ended = returned && unseen.times >= ENDED_AFTER;
         if ended || (unseen.times >= times && at.since(unseen.since) >= span) {
             self.become_status(MachineStatus::Terminated, Some("no longer known to the cloud".to_owned()));
         }

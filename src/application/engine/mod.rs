@@ -1,0 +1,92 @@
+//! What several commands share: launching, watching and ending hosts, each step written down before and after.
+//!
+//! Invariants: a create call is sent only for an attempt that is committed (INV-01); only complete answers of the cloud
+//! change a host (INV-06); only hosts that a request names are ended (INV-07), and never one of another installation
+//! (INV-08).
+
+mod ending;
+mod launching;
+mod transaction;
+mod watching;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use shaku::{Component, Interface};
+
+use super::ApplicationError;
+use super::ports::{Clock, Fulfilment, IdSource, Installation, Observation, TemplateCatalogue, UnitOfWork};
+use crate::domain::request::RequestPolicy;
+use crate::domain::template::{ProviderApi, ProviderKind};
+use crate::domain::{MachineId, RequestId};
+
+pub(crate) use transaction::{Case, pause};
+pub(crate) use watching::Seen;
+
+/// Gives access to the [`Engine`]. Components are injected as traits; this is the engine's.
+pub trait EngineSource: Interface {
+    /// Returns the engine.
+    fn engine(&self) -> &Engine;
+}
+
+/// The ports that commands work with, and the steps that they share.
+#[derive(Component)]
+#[shaku(interface = EngineSource)]
+pub struct Engine {
+    #[shaku(inject)]
+    pub(crate) store: Arc<dyn UnitOfWork>,
+    #[shaku(inject)]
+    pub(crate) clock: Arc<dyn Clock>,
+    #[shaku(inject)]
+    pub(crate) ids: Arc<dyn IdSource>,
+    #[shaku(inject)]
+    pub(crate) installation: Arc<dyn Installation>,
+    #[shaku(inject)]
+    pub(crate) templates: Arc<dyn TemplateCatalogue>,
+    #[shaku(inject)]
+    fulfilments: HashMap<ProviderApi, Arc<dyn Fulfilment>>,
+    #[shaku(inject)]
+    observations: HashMap<ProviderKind, Arc<dyn Observation>>,
+    /// The operator's choices.
+    #[shaku(default)]
+    pub(crate) policy: RequestPolicy,
+    /// The way that is taken to give back a host that we did not launch.
+    #[shaku(default = ProviderApi::RunInstances)]
+    pub(crate) default_api: ProviderApi,
+}
+
+impl EngineSource for Engine {
+    fn engine(&self) -> &Engine {
+        self
+    }
+}
+
+impl Engine {
+    /// Returns the provider of one way to get hosts.
+    ///
+    /// # Errors
+    /// [`ApplicationError::NoProvider`] when this binary has none.
+    pub(crate) fn fulfilment(&self, api: ProviderApi) -> Result<&dyn Fulfilment, ApplicationError> {
+        self.fulfilments.get(&api).map(AsRef::as_ref).ok_or_else(|| no_provider(&format!("{api:?}")))
+    }
+
+    pub(crate) fn observation(&self, kind: ProviderKind) -> Result<&dyn Observation, ApplicationError> {
+        self.observations.get(&kind).map(AsRef::as_ref).ok_or_else(|| no_provider(&kind.to_string()))
+    }
+}
+
+fn no_provider(api: &str) -> ApplicationError {
+    ApplicationError::NoProvider {
+        api: api.to_owned(),
+        advice: "build it with that provider, or set provider.type to one that it has".to_owned(),
+    }
+}
+
+/// Why a step on a host could not be taken.
+pub(crate) type Problems = HashMap<MachineId, String>;
+
+/// Returns the ids without repetition, in order.
+pub(crate) fn distinct(ids: &[RequestId]) -> Vec<&RequestId> {
+    let mut seen = std::collections::HashSet::new();
+    ids.iter().filter(|id| seen.insert(*id)).collect()
+}

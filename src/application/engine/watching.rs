@@ -1,0 +1,89 @@
+//! Looks at hosts, and lets them take in what was seen.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use tracing::warn;
+
+use super::Engine;
+use crate::application::ApplicationError;
+use crate::application::ports::Host;
+use crate::domain::machine::{Interruption, Machine, MachineStatus, Sighting};
+use crate::domain::template::{PriceType, ProviderKind};
+use crate::domain::{MachineId, Timestamp};
+
+/// What complete and successful answers of the cloud showed.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    asked: HashSet<MachineId>,
+    sightings: HashMap<MachineId, Sighting>,
+    interruptions: HashMap<MachineId, Interruption>,
+}
+
+impl Seen {
+    /// Lets the machine take in what was seen of it, or that it was not seen. A machine that was not asked about takes
+    /// in nothing.
+    pub(crate) fn show_to(&self, machine: &mut Machine, now: Timestamp) {
+        if !self.asked.contains(machine.id()) {
+            return;
+        }
+        match self.sightings.get(machine.id()) {
+            Some(sighting) => machine.see(sighting),
+            None => machine.miss(now),
+        }
+        if let Some(notice) = self.interruptions.get(machine.id()) {
+            machine.interrupt(notice.clone());
+        }
+    }
+
+    /// Returns what was seen of a host.
+    pub(crate) fn of(&self, id: &MachineId) -> Option<&Sighting> {
+        self.sightings.get(id)
+    }
+}
+
+impl Engine {
+    /// Looks at these hosts, terminated ones left out: one sweep for each provider, however many requests they belong
+    /// to.
+    ///
+    /// # Errors
+    /// [`ApplicationError::Provider`] when an answer is not complete; nothing was seen then.
+    pub(crate) async fn look(
+        &self,
+        machines: impl IntoIterator<Item = &Machine> + Send,
+    ) -> Result<Seen, ApplicationError> {
+        let mut hosts: BTreeMap<ProviderKind, Vec<Host>> = BTreeMap::new();
+        let mut seen = Seen::default();
+        for machine in machines {
+            let host = machine.snapshot();
+            if host.status != MachineStatus::Terminated && seen.asked.insert(host.id.clone()) {
+                hosts.entry(host.api.kind()).or_default().push(Host {
+                    id: host.id.clone(),
+                    price_type: host.price_type,
+                    ending_since: host.ending_since,
+                });
+            }
+        }
+        for (kind, mut hosts) in hosts {
+            let provider = self.observation(kind)?;
+            let sightings = provider.observe(&hosts).await?;
+            let spot: HashSet<&MachineId> = sightings
+                .iter()
+                .filter(|s| s.price_type == PriceType::Spot && s.status <= MachineStatus::Running)
+                .map(|s| &s.id)
+                .collect();
+            hosts.retain(|host| spot.contains(&host.id));
+            for host in &mut hosts {
+                host.price_type = PriceType::Spot;
+            }
+            if !hosts.is_empty() {
+                match provider.interruptions(&hosts).await {
+                    Ok(notices) => seen.interruptions.extend(notices),
+                    // Without the notices nothing is inferred; the hosts themselves were seen.
+                    Err(error) => warn!(%error, "spot notices could not be read"),
+                }
+            }
+            seen.sightings.extend(sightings.into_iter().map(|sighting| (sighting.id.clone(), sighting)));
+        }
+        Ok(seen)
+    }
+}
