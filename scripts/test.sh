@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Installs what the tests need and passes every test: format, lints, the plug-in without a cloud, with SQLite, and with
+# AWS against an emulator (moto). The first run compiles the AWS SDK, which takes some minutes.
+#
+#   scripts/test.sh          everything
+#   scripts/test.sh --fast   all that needs no AWS SDK and no emulator: about a minute
+#
+# Build products and the emulator's Python environment are kept outside of the source tree, in
+# $HOSTFACTORY_CACHE (default ~/.cache/hostfactory), so that the AWS SDK is compiled once.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fast=false
+case "${1:-}" in
+'') ;;
+--fast) fast=true ;;
+*)
+  echo "usage: scripts/test.sh [--fast]" >&2
+  exit 2
+  ;;
+esac
+
+need() {
+  command -v "$1" >/dev/null 2>&1 || {
+    echo "scripts/test.sh: '$1' is missing: $2" >&2
+    exit 1
+  }
+}
+need cargo "install Rust 1.95 or later, https://rustup.rs"
+need cc "install a C compiler, for SQLite (Debian: build-essential, Red Hat: gcc)"
+
+cache=${HOSTFACTORY_CACHE:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/hostfactory}
+if ! { mkdir -p "$cache" && [ -w "$cache" ]; } 2>/dev/null; then
+  cache=$PWD/target
+  mkdir -p "$cache"
+fi
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
+
+step() { printf '\n== %s\n' "$*"; }
+
+step "format"
+cargo fmt --check
+step "lints, without AWS"
+cargo clippy --locked --no-default-features --features sqlite --all-targets -- --deny warnings
+step "tests of the plug-in without a cloud and without SQLite"
+cargo test --locked --no-default-features
+step "tests of the plug-in without a cloud"
+cargo test --locked --no-default-features --features sqlite
+if $fast; then exit 0; fi
+
+need python3 "install Python 3.9 or later with venv, for the emulator (Debian: python3-venv)"
+venv=$cache/moto-$(cksum <tests/moto/requirements.txt | cut -d' ' -f1)
+if [ ! -e "$venv/ready" ]; then
+  step "emulator: moto in $venv"
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/moto/requirements.txt
+  touch "$venv/ready"
+fi
+export HOSTFACTORY_TEST_PYTHON=$venv/bin/python
+
+step "lints, all of it"
+cargo clippy --locked --all-targets -- --deny warnings
+step "all tests, with AWS against the emulator"
+cargo test --locked
