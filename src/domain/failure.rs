@@ -12,6 +12,8 @@ pub enum FailureClass {
     Server,
     /// The answer did not arrive. What the cloud did is not known.
     Network,
+    /// No connection could be made, so nothing was sent this time.
+    Unreachable,
     /// The pool has no hosts to give.
     Capacity,
     /// The subnet has no addresses to give.
@@ -44,10 +46,11 @@ pub enum FailureClass {
 
 impl FailureClass {
     /// Every class, for tests and tables.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Throttle,
         Self::Server,
         Self::Network,
+        Self::Unreachable,
         Self::Capacity,
         Self::SubnetCapacity,
         Self::Quota,
@@ -71,6 +74,7 @@ impl FailureClass {
             Self::Throttle
             | Self::Server
             | Self::Network
+            | Self::Unreachable
             | Self::AuthExpired
             | Self::Idempotency
             | Self::Busy
@@ -93,6 +97,7 @@ impl FailureClass {
             Self::Throttle => "throttled",
             Self::Server => "server error",
             Self::Network => "network error",
+            Self::Unreachable => "unreachable",
             Self::Capacity => "no capacity",
             Self::SubnetCapacity => "no free addresses",
             Self::Quota => "quota reached",
@@ -108,6 +113,14 @@ impl FailureClass {
             Self::DryRun => "dry run",
             Self::Unknown => "failed",
         }
+    }
+}
+
+impl FailureClass {
+    /// Returns whether a call that failed like this certainly did nothing. Of an attempt that was never sent before, it
+    /// follows that it launched nothing; of one that may have been sent by another process, nothing follows.
+    pub const fn proves_nothing_was_done(self) -> bool {
+        matches!(self, Self::Unreachable | Self::AuthExpired)
     }
 }
 

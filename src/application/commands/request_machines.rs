@@ -113,7 +113,7 @@ impl Handler<RequestMachines> for RequestMachinesHandler {
         let id = self.open(&command, &template).await?;
         info!(request_id = %id, template_id = %template.id(), requested = command.count.get(), "request accepted");
         // The request is durable, so its id is printed whatever comes now, unless it is settled with nothing.
-        let report = match engine.launch(&id).await {
+        let report = match engine.launch(&id, true).await {
             Ok(report) => report,
             Err(error) => {
                 warn!(request_id = %id, %error, "the launch is taken up again by a later call");

@@ -113,7 +113,7 @@ impl Handler<SyncRequests> for SyncRequestsHandler {
             }
             let Some(mut case) = found.filter(|case| !case.request.is_settled()) else { continue };
             if case.request.as_acquire().is_some_and(Acquire::has_open_attempt) {
-                let launched = engine.launch(id).await?;
+                let launched = engine.launch(id, false).await?;
                 note(&mut report, id, launched.obstacle.map_or(Ok(()), |error| Err(error.into())))?;
                 let Some(fresh) = engine.load(id).await? else { continue };
                 case = fresh;

@@ -85,10 +85,8 @@ impl Engine {
         let seen = seen.unwrap_or(&nothing);
         self.find_by_name(id).await?;
         let strangers = self.load(id).await?.map(|case| case.machines).unwrap_or_default();
-        let unseen_strangers: Vec<&Machine> = strangers
-            .iter()
-            .filter(|machine| machine.request_id().is_none() && seen.of(machine.id()).is_none())
-            .collect();
+        let unseen_strangers: Vec<&Machine> =
+            strangers.iter().filter(|machine| machine.request_id().is_none() && !seen.is_about(machine.id())).collect();
         let looked = self.look(unseen_strangers).await?;
         let installation = self.installation.id()?;
         let to_end = self

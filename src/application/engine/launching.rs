@@ -26,10 +26,12 @@ enum Sent {
 
 impl Sent {
     /// Returns whether the outcome of the attempt is known now.
-    fn is_known(&self) -> bool {
+    fn is_known(&self, fresh: bool) -> bool {
         match self {
             Self::Answered(Ok(_)) | Self::GivenUp => true,
-            Self::Answered(Err(error)) => error.class.verdict() != AttemptVerdict::Open,
+            Self::Answered(Err(error)) => {
+                error.class.verdict() != AttemptVerdict::Open || (fresh && error.class.proves_nothing_was_done())
+            }
             Self::Waits => false,
         }
     }
@@ -49,11 +51,12 @@ impl Engine {
     /// attempts that follow from it, as long as the call's time allows. Safe to repeat, and safe in two processes at
     /// once: the token of an attempt launches once.
     ///
-    /// Returns what failed on the way.
+    /// `fresh` says that no process can have sent the attempts that are written down now. Returns what failed on the
+    /// way.
     ///
     /// # Errors
     /// [`ApplicationError`] when the store cannot be used or the provider is missing.
-    pub(crate) async fn launch(&self, id: &RequestId) -> Result<LaunchReport, ApplicationError> {
+    pub(crate) async fn launch(&self, id: &RequestId, fresh: bool) -> Result<LaunchReport, ApplicationError> {
         let mut sent = BTreeSet::new();
         let mut report = LaunchReport::default();
         loop {
@@ -75,10 +78,10 @@ impl Engine {
                 sent.insert(attempt.number);
                 outcomes.push((attempt.number, self.send(id, acquire, attempt, &user_data, expired).await?));
             }
-            self.record(id, &outcomes).await?;
-            let all_known = outcomes.iter().all(|(_, sent)| sent.is_known());
+            self.record(id, &outcomes, fresh).await?;
+            let all_known = outcomes.iter().all(|(_, sent)| sent.is_known(fresh));
             for (attempt, sent) in outcomes {
-                let known = sent.is_known();
+                let known = sent.is_known(fresh);
                 if let Sent::Answered(Err(error)) = sent {
                     warn!(request_id = %id, attempt, %error, "a launch failed");
                     if known {
@@ -130,7 +133,7 @@ impl Engine {
     }
 
     /// Commits what came of attempts together with the attempts that follow from it.
-    async fn record(&self, id: &RequestId, outcomes: &[(u32, Sent)]) -> Result<(), ApplicationError> {
+    async fn record(&self, id: &RequestId, outcomes: &[(u32, Sent)], fresh: bool) -> Result<(), ApplicationError> {
         let installation = self.installation.id()?;
         self.change(id, |case| {
             let now = self.clock.now();
@@ -138,7 +141,12 @@ impl Engine {
                 match sent {
                     Sent::Answered(Ok(acquired)) => take_in(case, *number, acquired, now),
                     Sent::Answered(Err(error)) => {
-                        case.request.attempt_failed(*number, error.class, error.code.clone(), error.to_string());
+                        let (class, code, message) = (error.class, error.code.clone(), error.to_string());
+                        if fresh && class.proves_nothing_was_done() {
+                            case.request.attempt_not_sent(*number, class, code, message);
+                        } else {
+                            case.request.attempt_failed(*number, class, code, message);
+                        }
                     }
                     Sent::GivenUp => {
                         case.request.attempt_given_up(*number);

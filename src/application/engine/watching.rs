@@ -35,6 +35,11 @@ impl Seen {
         }
     }
 
+    /// Returns whether a complete answer was had about a host, be it that the host was missing from it.
+    pub(crate) fn is_about(&self, id: &MachineId) -> bool {
+        self.asked.contains(id)
+    }
+
     /// Returns what was seen of a host.
     pub(crate) fn of(&self, id: &MachineId) -> Option<&Sighting> {
         self.sightings.get(id)

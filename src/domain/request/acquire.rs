@@ -86,10 +86,11 @@ impl Acquire {
         self.attempts.iter().any(|attempt| match &attempt.state {
             AttemptState::Open | AttemptState::Launched { .. } => false,
             AttemptState::Failed { class, .. } => match class.verdict() {
-                AttemptVerdict::Final => true,
+                // An open verdict on a failed attempt: it could not even be sent, and nor could the next.
+                AttemptVerdict::Final | AttemptVerdict::Open => true,
                 // A single host cannot be split any further.
                 AttemptVerdict::SmallerBatch => attempt.count == 1,
-                AttemptVerdict::Open | AttemptVerdict::NextPool => false,
+                AttemptVerdict::NextPool => false,
             },
         })
     }

@@ -194,6 +194,17 @@ impl Request {
         self.resolve(number, AttemptState::Failed { class, code: code.clone(), message }, 0, Some(class), code)
     }
 
+    /// Takes in that an attempt that nobody had sent before could not be sent, so that it launched nothing.
+    pub fn attempt_not_sent(
+        &mut self,
+        number: u32,
+        class: FailureClass,
+        code: Option<String>,
+        message: String,
+    ) -> bool {
+        self.resolve(number, AttemptState::Failed { class, code: code.clone(), message }, 0, Some(class), code)
+    }
+
     /// Gives an attempt up whose outcome could not be learnt and of which no host was found for long enough.
     pub fn attempt_given_up(&mut self, number: u32) -> bool {
         let message = "the outcome of the call was never learnt, and no host bears its token".to_owned();

@@ -203,7 +203,7 @@ proptest! {
         wanted in 1_u32..400,
         pools in 1_usize..4,
         batch in 1_u32..120,
-        steps in proptest::collection::vec((0_usize..20, 0_u32..130, 0_i64..2000), 1..60),
+        steps in proptest::collection::vec((0_usize..(3 + FailureClass::ALL.len()), 0_u32..130, 0_i64..2000), 1..60),
     ) {
         let policy = RequestPolicy {
             batch_limit: batch,
