@@ -12,5 +12,7 @@ pub mod message;
 pub mod ports;
 pub mod queries;
 pub mod settings;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use error::{ApplicationError, CatalogueError, ProviderError, StorageError};

@@ -103,6 +103,7 @@ fn is_reclaimed(host: &Traits, settings: &SimulatedSettings) -> bool {
 pub struct SimulatedFulfilment {
     #[shaku(inject)]
     clock: Arc<dyn Clock>,
+    /// How the hosts behave.
     #[shaku(default)]
     settings: SimulatedSettings,
 }
@@ -142,6 +143,7 @@ impl Fulfilment for SimulatedFulfilment {
 pub struct SimulatedObservation {
     #[shaku(inject)]
     clock: Arc<dyn Clock>,
+    /// How the hosts behave.
     #[shaku(default)]
     settings: SimulatedSettings,
 }

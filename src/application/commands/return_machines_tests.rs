@@ -1,1 +1,170 @@
-//! Tests.
+//! What giving hosts back promises: exactly the named hosts, and every one of them.
+
+use crate::application::commands::HostRef;
+use crate::application::queries::HostResult;
+use crate::application::testing::World;
+use crate::domain::FailureClass;
+use crate::domain::machine::MachineStatus;
+use crate::domain::request::RequestStatus;
+
+fn by_name(host: &HostRef) -> HostRef {
+    HostRef { id: None, name: host.name.clone() }
+}
+
+#[tokio::test]
+async fn exactly_the_named_hosts_end() {
+    let world = World::new();
+    let (_, hosts) = world.running(5).await;
+    let accepted = world.give_back(vec![hosts[1].clone(), by_name(&hosts[3])]).await;
+    assert!(accepted.any_active);
+    let expected: Vec<_> = [1, 3].map(|n: usize| hosts[n].id.clone().unwrap()).to_vec();
+    assert_eq!(world.cloud.state().ended, expected);
+    assert_eq!(world.poll(&accepted.id).await.status, RequestStatus::Running);
+    for id in &expected {
+        world.cloud.set(id, MachineStatus::Terminated);
+    }
+    let view = world.poll(&accepted.id).await;
+    assert_eq!((view.status, view.hosts.len(), world.cloud.live()), (RequestStatus::Complete, 2, 3));
+    assert!(view.hosts.iter().all(|h| h.result == HostResult::Succeed && h.status == MachineStatus::Terminated));
+}
+
+#[tokio::test]
+async fn the_id_wins_over_the_name() {
+    let world = World::new();
+    let (_, hosts) = world.running(2).await;
+    world.give_back(vec![HostRef { id: hosts[0].id.clone(), name: hosts[1].name.clone() }]).await;
+    assert_eq!(world.cloud.state().ended, [hosts[0].id.clone().unwrap()]);
+}
+
+#[tokio::test]
+async fn a_host_returned_twice_has_two_ids_and_both_settle() {
+    let world = World::new();
+    let (_, hosts) = world.running(1).await;
+    let first = world.give_back(hosts.clone()).await;
+    let second = world.give_back(vec![hosts[0].clone(), hosts[0].clone()]).await;
+    assert_ne!(first.id, second.id);
+    assert!(!second.any_active, "nobody holds it any more");
+    world.cloud.set(hosts[0].id.as_ref().unwrap(), MachineStatus::Terminated);
+    for id in [first.id, second.id] {
+        let view = world.poll(&id).await;
+        assert_eq!((view.status, view.hosts.len()), (RequestStatus::Complete, 1));
+    }
+    assert_eq!(world.cloud.state().ended.len(), 1);
+}
+
+#[tokio::test]
+async fn a_cloud_that_is_away_does_not_lose_the_return() {
+    let world = World::new();
+    let (_, hosts) = world.running(1).await;
+    world.cloud.state().protected = vec![hosts[0].id.clone().unwrap()];
+    let accepted = world.give_back(hosts).await;
+    let view = world.poll(&accepted.id).await;
+    assert_eq!((view.status, view.hosts[0].result), (RequestStatus::Running, HostResult::Executing));
+    assert!(view.hosts[0].message.contains("OperationNotPermitted"));
+    world.cloud.state().protected.clear();
+    world.poll(&accepted.id).await;
+    assert_eq!(world.cloud.live(), 0);
+}
+
+#[tokio::test]
+async fn a_protected_host_does_not_keep_the_others_alive_and_is_named_at_the_deadline() {
+    let world = World::new();
+    let (_, hosts) = world.running(3).await;
+    world.cloud.state().protected = vec![hosts[0].id.clone().unwrap()];
+    let accepted = world.give_back(hosts.clone()).await;
+    assert_eq!(world.cloud.state().ended.len(), 2);
+    for host in &hosts[1..] {
+        world.cloud.set(host.id.as_ref().unwrap(), MachineStatus::Terminated);
+    }
+    world.clock.pass(3600);
+    let view = world.poll(&accepted.id).await;
+    assert_eq!(view.status, RequestStatus::CompleteWithError);
+    assert!(view.message.contains("OperationNotPermitted"), "{}", view.message);
+}
+
+#[tokio::test]
+async fn an_unknown_host_that_host_factory_names_is_ended_and_tracked() {
+    let world = World::new();
+    let host = world.cloud.stranger("i-00000000000000abc", "old-plugin-1", None);
+    let accepted = world.give_back(vec![host.clone()]).await;
+    assert_eq!(world.cloud.state().ended, [host.id.clone().unwrap()]);
+    world.cloud.set(host.id.as_ref().unwrap(), MachineStatus::Terminated);
+    let view = world.poll(&accepted.id).await;
+    assert_eq!((view.status, view.hosts[0].name.as_str()), (RequestStatus::Complete, "old-plugin-1"));
+}
+
+#[tokio::test]
+async fn a_host_of_another_installation_is_left_alone() {
+    let world = World::new();
+    let host = world.cloud.stranger("i-00000000000000abc", "theirs", Some("grid-2"));
+    let accepted = world.give_back(vec![host]).await;
+    let view = world.poll(&accepted.id).await;
+    assert_eq!((view.status, view.hosts[0].result), (RequestStatus::CompleteWithError, HostResult::Fail));
+    assert!(view.message.contains("grid-2") && world.cloud.state().ended.is_empty());
+}
+
+#[tokio::test]
+async fn a_host_without_an_owner_is_left_alone_when_the_switch_says_so() {
+    let mut world = World::new();
+    world.policy.strict_owner = true;
+    let host = world.cloud.stranger("i-00000000000000abc", "whose", None);
+    let accepted = world.give_back(vec![host]).await;
+    assert_eq!(world.poll(&accepted.id).await.status, RequestStatus::CompleteWithError);
+    assert!(world.cloud.state().ended.is_empty());
+}
+
+#[tokio::test]
+async fn a_stranger_is_not_ended_unseen() {
+    let world = World::new();
+    let host = world.cloud.stranger("i-00000000000000abc", "whose", Some("grid-2"));
+    world.cloud.state().blind = Some(FailureClass::Network);
+    let accepted = world.give_back(vec![host]).await;
+    assert!(world.cloud.state().ended.is_empty());
+    assert!(world.sync(&accepted.id).await.unwrap().unconfirmed.contains_key(&accepted.id));
+}
+
+#[tokio::test]
+async fn a_host_that_nobody_knows_has_ended() {
+    let world = World::new();
+    let host = HostRef { id: Some("i-0ffffffffffffffff".parse().unwrap()), name: None };
+    let accepted = world.give_back(vec![host]).await;
+    world.poll(&accepted.id).await;
+    let view = world.poll(&accepted.id).await;
+    assert_eq!((view.status, view.hosts[0].result), (RequestStatus::Complete, HostResult::Succeed));
+    assert_eq!(view.hosts[0].name, "i-0ffffffffffffffff");
+}
+
+#[tokio::test]
+async fn a_name_is_looked_up_among_our_own_alone() {
+    let world = World::new();
+    world.cloud.stranger("i-00000000000000abc", "theirs", Some("grid-2"));
+    let ours = world.cloud.stranger("i-00000000000000abd", "forgotten", Some("grid-1"));
+    let named = |name: &str| HostRef { id: None, name: Some(name.parse().unwrap()) };
+    let accepted = world.give_back(vec![named("theirs"), named("forgotten"), named("nowhere")]).await;
+    assert_eq!(world.cloud.state().ended, [ours.id.clone().unwrap()]);
+    world.cloud.set(ours.id.as_ref().unwrap(), MachineStatus::Terminated);
+    let view = world.poll(&accepted.id).await;
+    assert_eq!(view.status, RequestStatus::CompleteWithError);
+    assert!(view.message.contains("theirs") && view.message.contains("nowhere"), "{}", view.message);
+}
+
+#[tokio::test]
+async fn a_name_that_fits_two_live_hosts_ends_neither() {
+    let world = World::new();
+    for id in ["i-00000000000000ab1", "i-00000000000000ab2"] {
+        world.cloud.stranger(id, "twin", Some("grid-1"));
+    }
+    let accepted = world.give_back(vec![HostRef { id: None, name: Some("twin".parse().unwrap()) }]).await;
+    assert!(world.cloud.state().ended.is_empty());
+    assert!(world.poll(&accepted.id).await.message.contains("return it by machineId"));
+}
+
+#[tokio::test]
+async fn a_stopped_host_is_told_to_end() {
+    let world = World::new();
+    let (_, hosts) = world.running(1).await;
+    world.cloud.set(hosts[0].id.as_ref().unwrap(), MachineStatus::Stopped);
+    let accepted = world.give_back(hosts).await;
+    assert_eq!(world.cloud.live(), 0);
+    assert_eq!(world.poll(&accepted.id).await.status, RequestStatus::Running);
+}

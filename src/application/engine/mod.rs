@@ -44,9 +44,9 @@ pub struct Engine {
     #[shaku(inject)]
     pub(crate) templates: Arc<dyn TemplateCatalogue>,
     #[shaku(inject)]
-    fulfilments: HashMap<ProviderApi, Arc<dyn Fulfilment>>,
+    pub(crate) fulfilments: HashMap<ProviderApi, Arc<dyn Fulfilment>>,
     #[shaku(inject)]
-    observations: HashMap<ProviderKind, Arc<dyn Observation>>,
+    pub(crate) observations: HashMap<ProviderKind, Arc<dyn Observation>>,
     /// The operator's choices.
     #[shaku(default)]
     pub(crate) policy: RequestPolicy,

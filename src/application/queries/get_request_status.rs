@@ -107,11 +107,17 @@ pub struct GetRequestStatusHandler {
     store: Arc<dyn UnitOfWork>,
     #[shaku(inject)]
     clock: Arc<dyn Clock>,
+    /// The operator's choices.
     #[shaku(default)]
     policy: RequestPolicy,
 }
 
 impl GetRequestStatusHandler {
+    /// Returns a handler over `store`.
+    pub fn new(store: Arc<dyn UnitOfWork>, clock: Arc<dyn Clock>, policy: RequestPolicy) -> Self {
+        Self { store, clock, policy }
+    }
+
     async fn view(&self, id: &RequestId) -> Result<Option<RequestView>, ApplicationError> {
         let Some(request) = self.store.request(id).await? else { return Ok(None) };
         let hosts = match &request.snapshot().body {

@@ -45,6 +45,13 @@ pub struct GetReturnRequestsHandler {
     clock: Arc<dyn Clock>,
 }
 
+impl GetReturnRequestsHandler {
+    /// Returns a handler over `store`.
+    pub fn new(store: Arc<dyn UnitOfWork>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
+    }
+}
+
 /// Returns the seconds that a host has left, or `None` when it stays.
 fn grace_of(machine: &Machine, now: Timestamp) -> Option<u64> {
     match machine.status() {
