@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 
 use super::commands::{
-    HostRef, RequestMachines, RequestMachinesHandler, ReturnAccepted, ReturnMachines, ReturnMachinesHandler, SyncMachines,
-    SyncMachinesHandler, SyncReport, SyncRequests, SyncRequestsHandler,
+    HostRef, RequestMachines, RequestMachinesHandler, ReturnAccepted, ReturnMachines, ReturnMachinesHandler,
+    SyncMachines, SyncMachinesHandler, SyncReport, SyncRequests, SyncRequestsHandler,
 };
 use super::engine::Engine;
 use super::error::NotEnded;
@@ -65,11 +65,8 @@ impl World {
     }
 
     pub(crate) async fn request(&self, count: u32) -> Result<RequestId, ApplicationError> {
-        let command = RequestMachines {
-            template: "small".parse().unwrap(),
-            count: count.try_into().unwrap(),
-            account: None,
-        };
+        let command =
+            RequestMachines { template: "small".parse().unwrap(), count: count.try_into().unwrap(), account: None };
         RequestMachinesHandler::new(self.engine()).handle(command).await
     }
 
@@ -78,8 +75,7 @@ impl World {
     }
 
     pub(crate) async fn view(&self, id: &RequestId) -> RequestView {
-        let handler =
-            GetRequestStatusHandler::new(self.store.clone(), self.clock.clone(), self.policy.clone());
+        let handler = GetRequestStatusHandler::new(self.store.clone(), self.clock.clone(), self.policy.clone());
         handler.handle(GetRequestStatus { ids: vec![id.clone()] }).await.unwrap().remove(0).unwrap()
     }
 
@@ -309,7 +305,9 @@ impl Fulfilment for FakeCloud {
         let mut state = self.state();
         state.sent.push(token.clone());
         let fate = state.fates.pop_front();
-        let error = |class| Err(ProviderError { code: Some(format!("{class:?}")), ..ProviderError::new("RunInstances", class, "fate") });
+        let error = |class| {
+            Err(ProviderError { code: Some(format!("{class:?}")), ..ProviderError::new("RunInstances", class, "fate") })
+        };
         let (count, lost) = match fate {
             Some(Fate::Fails(class)) => return error(class),
             Some(Fate::Launches(count)) => (count, false),

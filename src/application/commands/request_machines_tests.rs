@@ -161,11 +161,7 @@ async fn many_requests_at_once_do_not_pass_max_number() {
 #[tokio::test]
 async fn an_unknown_template_changes_nothing() {
     let world = World::new();
-    let command = RequestMachines {
-        template: "larger".parse().unwrap(),
-        count: 1.try_into().unwrap(),
-        account: None,
-    };
+    let command = RequestMachines { template: "larger".parse().unwrap(), count: 1.try_into().unwrap(), account: None };
     assert!(RequestMachinesHandler::new(world.engine()).handle(command).await.is_err());
     assert_eq!(world.cloud.state().sent.len(), 0);
 }

@@ -18,7 +18,10 @@ const REPEAT_AFTER: Duration = Duration::from_secs(30);
 
 impl Engine {
     /// Orders the cloud to end these hosts.
-    async fn end(&self, hosts: Vec<(MachineId, ProviderApi)>) -> Result<Released, ApplicationError> {
+    async fn end(
+        &self,
+        hosts: impl IntoIterator<Item = (MachineId, ProviderApi)>,
+    ) -> Result<Released, ApplicationError> {
         let mut by_api: BTreeMap<ProviderApi, Vec<MachineId>> = BTreeMap::new();
         for (id, api) in hosts {
             by_api.entry(api).or_default().push(id);
@@ -55,24 +58,27 @@ impl Engine {
             return Ok(());
         }
         warn!(request_id = %id, hosts = to_end.len(), "hosts that did not become usable are ended");
-        let released = self.end(to_end).await?;
+        let released = self.end(to_end.iter().map(|(id, (api, _))| (id.clone(), *api))).await?;
         self.change(id, |case| {
             let now = self.clock.now();
-            take_in(&mut case.machines, &released, now, "it did not become usable");
+            take_in(&mut case.machines, &released, now, |host| to_end.get(host).map_or("", |(_, why)| why));
             case.request.settle(&case.machines, &self.policy, now).map(drop)
         })
         .await
     }
 
-    fn failed_and_held(&self, case: &Case, now: Timestamp) -> Vec<(MachineId, ProviderApi)> {
+    /// Returns the hosts that an open acquire request reports as failed and that still live, with the reason.
+    fn failed_and_held(&self, case: &Case, now: Timestamp) -> BTreeMap<MachineId, (ProviderApi, String)> {
         if case.request.is_settled() || case.request.as_acquire().is_none() {
-            return Vec::new();
+            return BTreeMap::new();
         }
         let expired = case.request.is_expired(now);
-        let failed = |machine: &&Machine| {
-            machine.is_held() && matches!(Verdict::over(machine, expired, now, &self.policy), Verdict::Failed(_))
-        };
-        case.machines.iter().filter(failed).map(|machine| (machine.id().clone(), machine.api())).collect()
+        let held = case.machines.iter().filter(|machine| machine.is_held());
+        held.filter_map(|machine| match Verdict::over(machine, expired, now, &self.policy) {
+            Verdict::Failed(why) => Some((machine.id().clone(), (machine.api(), why))),
+            Verdict::Executing | Verdict::Usable => None,
+        })
+        .collect()
     }
 
     /// Brings a return forward: finds hosts that only have a name, ends what is still there, and settles it once all
@@ -115,7 +121,7 @@ impl Engine {
         }
         self.change(id, |case| {
             let now = self.clock.now();
-            take_in(&mut case.machines, &released, now, "Host Factory returned it");
+            take_in(&mut case.machines, &released, now, |_| "Host Factory returned it");
             for item in case.request.open_items_mut() {
                 if let Some(host) = &item.machine_id {
                     item.problem = problems.get(host).cloned();
@@ -230,12 +236,13 @@ impl Engine {
 }
 
 /// Lets machines take in what became of the order to end them.
-fn take_in(machines: &mut [Machine], released: &Released, now: Timestamp, reason: &str) {
+fn take_in<'r>(machines: &mut [Machine], released: &Released, now: Timestamp, reason: impl Fn(&MachineId) -> &'r str) {
     for machine in machines {
-        if released.accepted.contains(machine.id()) {
-            machine.end_accepted(now, reason);
-        } else if released.gone.contains(machine.id()) {
-            machine.end_accepted(now, reason);
+        let gone = released.gone.contains(machine.id());
+        if gone || released.accepted.contains(machine.id()) {
+            machine.end_accepted(now, reason(machine.id()));
+        }
+        if gone {
             machine.gone();
         }
     }

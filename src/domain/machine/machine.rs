@@ -204,6 +204,7 @@ impl Machine {
     pub fn end_accepted(&mut self, at: Timestamp, reason: &str) {
         if self.state.ending_since.is_none() && self.state.status != MachineStatus::Terminated {
             self.state.ending_since = Some(at);
+            self.state.reason.get_or_insert_with(|| reason.to_owned());
             self.pending.push(MachineEvent::MachineEndRequested {
                 machine_id: self.state.id.clone(),
                 reason: reason.to_owned(),

@@ -177,6 +177,9 @@ impl Request {
 
     /// Takes in that an attempt's call failed. An ambiguous failure leaves the attempt open with its token.
     pub fn attempt_failed(&mut self, number: u32, class: FailureClass, code: Option<String>, message: String) -> bool {
+        if self.is_settled() {
+            return false;
+        }
         match class.verdict() {
             AttemptVerdict::Open => {
                 self.state.message = message;
