@@ -1,1 +1,191 @@
-//! composition
+//! The composition root: configuration -> components -> buses. The only place that sees every room.
+//!
+//! Invariant: composing opens no store, builds no cloud client and reads no template; each component does so at its
+//! first use.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use serde_json::Value;
+use shaku::module;
+use tracing::{error, warn};
+
+use crate::application::budget::Budget;
+use crate::application::bus::Catalogue;
+use crate::application::commands::{
+    RequestMachinesHandler, ReturnMachinesHandler, SyncMachinesHandler, SyncRequestsHandler,
+};
+use crate::application::engine::{Engine, EngineParameters};
+use crate::application::events::OutboxDelivery;
+use crate::application::ports::UnitOfWork;
+use crate::application::queries::{
+    GetAvailableTemplatesHandler, GetRequestStatusHandler, GetRequestStatusHandlerParameters, GetReturnRequestsHandler,
+};
+use crate::domain::template::{ProviderApi, ProviderKind};
+use crate::infrastructure::clock::SystemClock;
+use crate::infrastructure::config::templates::FileCatalogue;
+use crate::infrastructure::config::{
+    ConfigurationError, Environment, FolderOptions, Overrides, Settings, StorageStrategy,
+};
+use crate::infrastructure::ids::RandomIds;
+#[cfg(feature = "sqlite")]
+use crate::infrastructure::storage::SqliteStore;
+use crate::infrastructure::storage::{FileInstallation, FileInstallationParameters, JsonStore, JsonStoreParameters};
+use crate::infrastructure::telemetry::{self, AuditLog};
+use crate::interface::cli::{Composition, StartError, StartOptions, Started, run};
+#[cfg(feature = "aws")]
+use crate::providers::aws::{AwsClients, AwsClientsParameters, AwsObservation, RunInstances};
+use crate::providers::simulated::{
+    SimulatedFulfilment, SimulatedFulfilmentParameters, SimulatedObservation, SimulatedObservationParameters,
+};
+
+/// Declares the module with the components of every build and those of one feature set.
+macro_rules! application {
+    ($($cloud:tt)*) => {
+        module! {
+            /// Every component, built at its first use.
+            pub App {
+                components = [
+                    #[lazy] SystemClock,
+                    #[lazy] RandomIds,
+                    #[lazy] FileCatalogue,
+                    #[lazy] FileInstallation,
+                    #[lazy] JsonStore,
+                    #[lazy] AuditLog,
+                    #[lazy] OutboxDelivery,
+                    #[lazy] #[keyed(dyn crate::application::ports::Fulfilment, ProviderApi)] SimulatedFulfilment,
+                    #[lazy] #[keyed(dyn crate::application::ports::Observation, ProviderKind)] SimulatedObservation,
+                    $($cloud)*
+                    #[lazy] Engine,
+                    #[lazy] RequestMachinesHandler,
+                    #[lazy] ReturnMachinesHandler,
+                    #[lazy] SyncRequestsHandler,
+                    #[lazy] SyncMachinesHandler,
+                    #[lazy] GetAvailableTemplatesHandler,
+                    #[lazy] GetRequestStatusHandler,
+                    #[lazy] GetReturnRequestsHandler,
+                ],
+                providers = [],
+            }
+        }
+    };
+}
+
+#[cfg(not(feature = "aws"))]
+application! {}
+#[cfg(feature = "aws")]
+application! {
+    #[lazy] AwsClients,
+    #[lazy] #[keyed(dyn crate::application::ports::Fulfilment, ProviderApi)] RunInstances,
+    #[lazy] #[keyed(dyn crate::application::ports::Observation, ProviderKind)] AwsObservation,
+}
+
+impl Catalogue for App {}
+
+/// Composes the application from the configuration that the command line and the environment point to.
+#[derive(Debug)]
+pub struct Bootstrap {
+    started: Instant,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    run(std::env::args_os(), &Bootstrap { started: Instant::now() })
+}
+
+impl Bootstrap {
+    fn settings(options: &StartOptions) -> Result<Settings, StartError> {
+        let folders = FolderOptions {
+            config: options.config_dir.clone(),
+            work: options.work_dir.clone(),
+            log: options.log_dir.clone(),
+        };
+        let overrides = Overrides { folders, settings: options.settings.clone() };
+        Settings::load(&overrides, &Environment::capture()).map_err(|error| refused(&error))
+    }
+}
+
+fn refused(error: &ConfigurationError) -> StartError {
+    StartError { message: format!("the configuration cannot be used: {}", crate::interface::Chain(error)) }
+}
+
+/// Returns the application for these settings.
+///
+/// # Errors
+/// [`StartError`] when the settings ask for what this binary does not have.
+fn compose(settings: &Settings) -> Result<App, StartError> {
+    let lacks = |what: &str, feature: &str| StartError {
+        message: format!("this binary was built without {what}; build it with the cargo feature {feature}"),
+    };
+    if settings.provider_kind == ProviderKind::Aws && cfg!(not(feature = "aws")) {
+        return Err(lacks("AWS (provider.type is aws)", "aws"));
+    }
+    let (work, timeout) = (settings.folders.work.clone(), settings.storage.lock_timeout);
+    let retention = settings.event_retention;
+    let builder = App::builder()
+        .with_component_parameters::<FileCatalogue>(FileCatalogue::parameters(settings))
+        .with_component_parameters::<FileInstallation>(FileInstallationParameters {
+            work_dir: work.clone(),
+            configured: settings.installation_id.clone(),
+            ..Default::default()
+        })
+        .with_component_parameters::<SimulatedFulfilment>(SimulatedFulfilmentParameters {
+            settings: settings.simulated.clone(),
+        })
+        .with_component_parameters::<SimulatedObservation>(SimulatedObservationParameters {
+            settings: settings.simulated.clone(),
+        })
+        .with_component_parameters::<Engine>(EngineParameters {
+            policy: settings.policy.clone(),
+            default_api: match settings.provider_kind {
+                ProviderKind::Aws => ProviderApi::RunInstances,
+                ProviderKind::Simulated => ProviderApi::Simulated,
+            },
+        })
+        .with_component_parameters::<GetRequestStatusHandler>(GetRequestStatusHandlerParameters {
+            policy: settings.policy.clone(),
+        });
+    #[cfg(feature = "aws")]
+    let builder = builder.with_component_parameters::<AwsClients>(AwsClientsParameters {
+        settings: settings.aws.clone(),
+        ..Default::default()
+    });
+    let builder = match settings.storage.strategy {
+        StorageStrategy::Json => builder.with_component_parameters::<JsonStore>(JsonStoreParameters {
+            work_dir: work,
+            lock_timeout: timeout,
+            retention,
+            ..Default::default()
+        }),
+        #[cfg(feature = "sqlite")]
+        StorageStrategy::Sqlite => {
+            builder.with_component_override::<dyn UnitOfWork>(Box::new(SqliteStore::new(work, timeout, retention)))
+        }
+        #[cfg(not(feature = "sqlite"))]
+        StorageStrategy::Sqlite => return Err(lacks("SQLite (storage.strategy is sqlite)", "sqlite")),
+    };
+    Ok(builder.build())
+}
+
+impl Composition for Bootstrap {
+    type Module = App;
+
+    fn start(&self, options: &StartOptions) -> Result<Started<App>, StartError> {
+        let settings = Self::settings(options)?;
+        let without_log = telemetry::start(&settings.logging);
+        for warning in settings.warnings.iter().chain(&without_log) {
+            warn!(warning, "configuration");
+        }
+        let module = compose(&settings)?;
+        let budget = Budget::starting_at(self.started, settings.soft_budget, settings.hard_budget);
+        Ok(Started { module, budget, hint: without_log })
+    }
+
+    fn configuration(&self, options: &StartOptions, origins: bool) -> Result<Value, StartError> {
+        Ok(Self::settings(options)?.describe(origins))
+    }
+
+    fn log_failure(&self, message: &str) {
+        error!(message, "the call failed");
+    }
+}

@@ -1,2 +1,6 @@
 //! The `hostfactory` program.
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hostfactory::bootstrap::main()
+}

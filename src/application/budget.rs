@@ -18,9 +18,14 @@ impl Budget {
     /// What a call keeps back of its time to write down what it has learnt and to answer.
     const TO_ANSWER: Duration = Duration::from_secs(2);
 
+    /// Returns a budget that started when the process did.
+    pub fn starting_at(started: Instant, soft: Duration, hard: Duration) -> Self {
+        Self { started, soft, hard }
+    }
+
     /// Returns a budget that starts now.
     pub fn starting_now(soft: Duration, hard: Duration) -> Self {
-        Self { started: Instant::now(), soft, hard }
+        Self::starting_at(Instant::now(), soft, hard)
     }
 
     /// Returns the budget of the call that is being handled.

@@ -27,6 +27,8 @@ pub struct Started<M> {
     pub module: M,
     /// The time a call has, counted from the start of the process.
     pub budget: Budget,
+    /// What the operator should know and the log could not take, for standard error.
+    pub hint: Option<String>,
 }
 
 /// The application could not be composed. The text names the cause and the key or file.
