@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::contract::Harness;
@@ -18,7 +19,7 @@ pub(super) trait DiskHarness: Harness {
     const FILE: &'static str;
 
     /// Opens the store that lies below `work`.
-    fn open_at(work: &Path, lock_timeout: Duration) -> impl UnitOfWork;
+    fn open_at(work: &Path, lock_timeout: Duration) -> Arc<dyn UnitOfWork>;
 
     fn work(&self) -> &Path;
 
@@ -302,7 +303,7 @@ const COMMITS: usize = 4;
 pub(super) async fn child_commits<H: DiskHarness>() {
     for _ in 0..COMMITS {
         let store = H::open_at(Path::new("."), Duration::from_mins(1));
-        commit_one(&store).await;
+        commit_one(&*store).await;
     }
 }
 
@@ -310,12 +311,12 @@ pub(super) async fn child_commits_until_killed<H: DiskHarness>() {
     loop {
         let store = H::open_at(Path::new("."), Duration::from_mins(1));
         for _ in 0..10 {
-            commit_one(&store).await;
+            commit_one(&*store).await;
         }
     }
 }
 
-async fn commit_one(store: &impl UnitOfWork) -> RequestId {
+async fn commit_one(store: &dyn UnitOfWork) -> RequestId {
     use crate::application::ports::IdSource;
     let id = crate::infrastructure::ids::RandomIds.request_id(crate::domain::RequestKind::Return);
     let items = samples::give_back(1).as_return().unwrap().items.clone();
@@ -347,7 +348,7 @@ pub(super) fn killed_writers<H: DiskHarness>(harness: &H, module: &str) {
         before = events_after.len();
         // Nobody has to clean up before the next commit.
         let start = std::time::Instant::now();
-        block_on(commit_one(&store));
+        block_on(commit_one(&*store));
         assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     }
 }

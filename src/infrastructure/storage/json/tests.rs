@@ -18,8 +18,8 @@ impl Default for Folder {
 impl DiskHarness for Folder {
     const FILE: &'static str = "request_database.json";
 
-    fn open_at(work: &Path, lock_timeout: Duration) -> impl UnitOfWork {
-        JsonStore::new(work, lock_timeout, Duration::from_hours(24))
+    fn open_at(work: &Path, lock_timeout: Duration) -> Arc<dyn UnitOfWork> {
+        Arc::new(JsonStore::new(work, lock_timeout, Duration::from_hours(24)))
     }
 
     fn work(&self) -> &Path {
@@ -29,7 +29,7 @@ impl DiskHarness for Folder {
 
 impl Harness for Folder {
     fn open(&self) -> Arc<dyn UnitOfWork> {
-        Arc::new(Self::open_at(self.0.path(), Duration::from_mins(1)))
+        Self::open_at(self.0.path(), Duration::from_mins(1))
     }
 }
 
