@@ -215,7 +215,7 @@ pub(super) async fn a_symbolic_link_is_refused_and_its_target_left_alone<H: Disk
         let error = harness.open().commit(changes, at(1)).await.unwrap_err();
         assert!(error.to_string().contains("symbolic link"), "{error}");
         assert!(fs::read(&canary).unwrap() == stored && fs::symlink_metadata(&planted).unwrap().is_symlink());
-        let _ = fs::remove_file(&harness.file());
+        let _ = fs::remove_file(harness.file());
     }
     fs::remove_dir_all(&data).unwrap();
     let elsewhere = harness.work().join("elsewhere");

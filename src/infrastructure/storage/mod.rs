@@ -19,6 +19,8 @@ mod contract;
 mod other_process;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod wiring_tests;
 
 pub use installation::{FileInstallation, FileInstallationParameters};
 pub use json::{JsonStore, JsonStoreParameters};

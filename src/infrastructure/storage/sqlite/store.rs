@@ -92,6 +92,13 @@ impl SqliteStore {
         result.map_err(|fault| fault.explain(operation, &self.work_dir.join("data").join(STORE), start.elapsed()))
     }
 
+    #[cfg(test)]
+    pub(super) fn synchronous(&self) -> i64 {
+        let level =
+            |connection: &mut Connection| Ok(connection.pragma_query_value(None, "synchronous", |row| row.get(0))?);
+        self.with("reading", level).unwrap().unwrap()
+    }
+
     /// Reads; a missing database has nothing in it.
     async fn read<T: Default>(
         &self,
