@@ -1,0 +1,148 @@
+//! A lock between processes, held for a commit and no longer.
+//!
+//! Invariants: the kernel frees it when its holder ends, however it ends; it is never held across a wait; waiting for it
+//! is bounded.
+
+use std::collections::hash_map::RandomState;
+use std::fs::{File, TryLockError};
+use std::hash::{BuildHasher, Hasher};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tracing::info;
+
+use super::files::{self, FileError};
+use crate::application::StorageError;
+
+/// The first pause between two tries; each further one is longer.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_millis(40);
+/// How long waiting is nothing to speak of.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// A held lock. Dropping it frees it.
+#[derive(Debug)]
+#[must_use = "the lock is freed when this is dropped"]
+pub struct FileLock {
+    _file: File,
+}
+
+impl FileLock {
+    /// Takes the lock, waiting up to `timeout` for whoever holds it. The file is made, mode 0600, when it is missing.
+    ///
+    /// # Errors
+    /// [`StorageError::Busy`] when the time is up, naming the holder; others when the file cannot be used.
+    pub async fn acquire(path: &Path, timeout: Duration) -> Result<Self, StorageError> {
+        let start = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        let mut told = false;
+        loop {
+            if let Some(lock) = Self::try_acquire(path)? {
+                return Ok(lock);
+            }
+            let waited = start.elapsed();
+            if waited >= timeout {
+                return Err(StorageError::Busy { resource: held(path), waited });
+            }
+            if waited >= QUIET && !told {
+                told = true;
+                info!(path = %path.display(), "waiting for a lock that another process holds");
+            }
+            sleep(jittered(pause).min(timeout.saturating_sub(waited))).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Takes the lock if it is free, else returns `None`.
+    ///
+    /// # Errors
+    /// Those of the file: [`StorageError::Corrupt`] when it is not ours alone, [`StorageError::Unavailable`].
+    pub fn try_acquire(path: &Path) -> Result<Option<Self>, StorageError> {
+        loop {
+            let mut file = files::open_or_create_private(path)?;
+            match file.try_lock() {
+                // A lock on a file that somebody has removed keeps nobody out; take the one that is there.
+                Ok(()) if !files::is_still_at(&file, path) => {}
+                Ok(()) => {
+                    // For people and for the message of whoever waits in vain; nothing depends on it.
+                    let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+                    return Ok(Some(Self { _file: file }));
+                }
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(source)) => {
+                    return Err(FileError::Io { operation: "locking", path: path.to_owned(), source }.into());
+                }
+            }
+        }
+    }
+}
+
+/// Names the lock and, as far as it told, the process that holds it.
+fn held(path: &Path) -> String {
+    let holder = files::open_private(path, files::Access::Read).ok().flatten().and_then(|(file, _)| {
+        let mut text = String::new();
+        file.take(20).read_to_string(&mut text).ok()?;
+        text.trim().parse::<u32>().ok()
+    });
+    match holder {
+        Some(process) => format!("{} (process {process})", path.display()),
+        None => path.display().to_string(),
+    }
+}
+
+/// Returns between a half and the whole of `pause`, so that those who wait do not all come back at the same time.
+fn jittered(pause: Duration) -> Duration {
+    let random = RandomState::new().build_hasher().finish() % 512;
+    let thousandths = u32::try_from(random).unwrap_or(0).saturating_add(512);
+    pause.saturating_mul(thousandths) / 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_held_lock_is_busy_after_the_time_out_and_free_when_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.lock");
+        let first = FileLock::acquire(&path, Duration::ZERO).await.unwrap();
+        let error = FileLock::acquire(&path, Duration::from_millis(30)).await.unwrap_err();
+        let StorageError::Busy { resource, waited } = error else { panic!("{error}") };
+        assert!(resource.contains("a.lock") && resource.contains(&std::process::id().to_string()), "{resource}");
+        assert!(waited >= Duration::from_millis(30) && waited < Duration::from_secs(5), "{waited:?}");
+        drop(first);
+        let _second = FileLock::acquire(&path, Duration::ZERO).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_waits_gets_the_lock_once_it_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.lock");
+        let first = FileLock::try_acquire(&path).unwrap().unwrap();
+        let (second, ()) = tokio::join!(FileLock::acquire(&path, Duration::from_secs(30)), async {
+            tokio::task::yield_now().await;
+            drop(first);
+        });
+        drop(second.unwrap());
+    }
+
+    #[tokio::test]
+    async fn after_the_lock_file_was_removed_new_holders_still_keep_each_other_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.lock");
+        let _first = FileLock::try_acquire(&path).unwrap().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let _second = FileLock::try_acquire(&path).unwrap().unwrap();
+        assert!(FileLock::try_acquire(&path).unwrap().is_none());
+    }
+
+    #[test]
+    fn pauses_differ_and_stay_within_bounds() {
+        let pauses: Vec<_> = (0..50).map(|_| jittered(LONGEST_PAUSE)).collect();
+        assert!(pauses.iter().all(|pause| *pause >= LONGEST_PAUSE / 2 && *pause < LONGEST_PAUSE), "{pauses:?}");
+        assert!(pauses.iter().any(|pause| Some(pause) != pauses.first()));
+    }
+}

@@ -1,0 +1,180 @@
+//! The text of the JSON store: one valid document with one line for each thing it keeps.
+//!
+//! ```text
+//! {"checksum":"<SHA-256 of everything after the quotation mark that closes it>",
+//! "schema":1,
+//! "nextSequence":7,
+//! "templates":{ … },
+//! "requests":{ … },
+//! "machines":{ … },
+//! "events":[ … ]}
+//! ```
+//!
+//! Invariant: a text that differs in one bit from one that [`encode`] made is not decoded.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::event::EventEnvelope;
+use crate::domain::machine::MachineSnapshot;
+use crate::domain::request::RequestSnapshot;
+use crate::domain::template::TemplateParts;
+use crate::domain::{Digest, MachineId, RequestId};
+use crate::infrastructure::storage::StoreState;
+
+/// The form that this version writes, and the newest that it reads.
+pub(super) const SCHEMA: u64 = 1;
+
+const OPENING: &[u8] = b"{\"checksum\":\"";
+const CHECKSUM_LENGTH: usize = 64;
+
+/// Whether events are wanted: most calls do without, and there may be many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Events {
+    /// They are left out.
+    Skipped,
+    /// They are read.
+    Read,
+}
+
+/// Why a text is not decoded.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Damage {
+    #[error("is empty")]
+    Empty,
+    #[error("has schema {0}, and this version knows schemas up to {SCHEMA}")]
+    Newer(u64),
+    #[error("was cut short or changed: its checksum does not fit its content")]
+    Changed,
+    #[error("is not a store of this program: {0}")]
+    Foreign(String),
+}
+
+impl Damage {
+    /// Returns what to do about it.
+    pub(super) const fn advice(&self) -> &'static str {
+        match self {
+            Self::Newer(_) => "run the newer version of hostfactory; the file is left as it is",
+            Self::Empty | Self::Changed | Self::Foreign(_) => {
+                "restore the file from a backup, or move it away to start anew; hosts that run are then found by \
+                 their tags only; the file is left as it is"
+            }
+        }
+    }
+}
+
+/// Returns the text of a state.
+pub(super) fn encode(state: &StoreState) -> Result<Vec<u8>, serde_json::Error> {
+    let mut out = Vec::with_capacity(4096 + 1024 * (state.machines.len() + state.requests.len() + state.events.len()));
+    out.extend_from_slice(OPENING);
+    out.extend_from_slice(&[b'0'; CHECKSUM_LENGTH]);
+    out.extend_from_slice(format!("\",\n\"schema\":{SCHEMA},\n\"nextSequence\":{}", state.next_sequence).as_bytes());
+    encode_map(&mut out, "templates", &state.templates)?;
+    encode_map(&mut out, "requests", &state.requests)?;
+    encode_map(&mut out, "machines", &state.machines)?;
+    out.extend_from_slice(b",\n\"events\":[");
+    for (number, event) in state.events.iter().enumerate() {
+        out.extend_from_slice(if number == 0 { b"\n" } else { b",\n" });
+        serde_json::to_writer(&mut out, event)?;
+    }
+    out.extend_from_slice(b"]}\n");
+    let (head, rest) = out.split_at_mut(OPENING.len() + CHECKSUM_LENGTH);
+    if let Some(place) = head.get_mut(OPENING.len()..) {
+        place.copy_from_slice(&checksum(rest));
+    }
+    Ok(out)
+}
+
+fn encode_map<K: Display, V: Serialize>(
+    out: &mut Vec<u8>,
+    name: &str,
+    map: &BTreeMap<K, V>,
+) -> Result<(), serde_json::Error> {
+    out.extend_from_slice(format!(",\n\"{name}\":{{").as_bytes());
+    for (number, (key, value)) in map.iter().enumerate() {
+        out.extend_from_slice(if number == 0 { b"\n" } else { b",\n" });
+        // Ids and digests hold nothing that JSON would have to escape.
+        out.extend_from_slice(format!("\"{key}\":").as_bytes());
+        serde_json::to_writer(&mut *out, value)?;
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<E> {
+    schema: u64,
+    next_sequence: u64,
+    templates: BTreeMap<Digest, TemplateParts>,
+    requests: BTreeMap<RequestId, RequestSnapshot>,
+    machines: BTreeMap<MachineId, MachineSnapshot>,
+    events: E,
+}
+
+impl<E> Document<E> {
+    fn into_state(self, events: impl FnOnce(E) -> Vec<EventEnvelope>) -> Result<StoreState, Damage> {
+        if self.schema > SCHEMA {
+            return Err(Damage::Newer(self.schema));
+        }
+        Ok(StoreState {
+            templates: self.templates,
+            requests: self.requests,
+            machines: self.machines,
+            events: events(self.events),
+            next_sequence: self.next_sequence,
+        })
+    }
+}
+
+/// Returns the state of a text; without its events when they are not wanted.
+pub(super) fn decode(text: &[u8], events: Events) -> Result<StoreState, Damage> {
+    if text.is_empty() {
+        return Err(Damage::Empty);
+    }
+    if !is_whole(text) {
+        return Err(newer(text).unwrap_or_else(|| {
+            if text.starts_with(OPENING) { Damage::Changed } else { Damage::Foreign("it has no checksum".to_owned()) }
+        }));
+    }
+    let foreign = |error: serde_json::Error| newer(text).unwrap_or_else(|| Damage::Foreign(error.to_string()));
+    match events {
+        Events::Skipped => {
+            serde_json::from_slice::<Document<IgnoredAny>>(text).map_err(foreign)?.into_state(|_| Vec::new())
+        }
+        Events::Read => {
+            serde_json::from_slice::<Document<Vec<EventEnvelope>>>(text).map_err(foreign)?.into_state(|e| e)
+        }
+    }
+}
+
+fn is_whole(text: &[u8]) -> bool {
+    text.strip_prefix(OPENING)
+        .and_then(|rest| rest.split_at_checked(CHECKSUM_LENGTH))
+        .is_some_and(|(expected, rest)| *expected == checksum(rest))
+}
+
+/// A store of a newer version is named as such even when its checksum is taken in another way.
+fn newer(text: &[u8]) -> Option<Damage> {
+    #[derive(Deserialize)]
+    struct Head {
+        schema: u64,
+    }
+    let head: Head = serde_json::from_slice(text).ok()?;
+    (head.schema > SCHEMA).then_some(Damage::Newer(head.schema))
+}
+
+fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_LENGTH] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut hex = [b'0'; CHECKSUM_LENGTH];
+    for (pair, byte) in hex.chunks_exact_mut(2).zip(Sha256::digest(bytes)) {
+        for (digit, half) in pair.iter_mut().zip([byte >> 4, byte & 15]) {
+            *digit = DIGITS.get(usize::from(half)).copied().unwrap_or(b'0');
+        }
+    }
+    hex
+}

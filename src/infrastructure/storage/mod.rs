@@ -1,0 +1,30 @@
+//! Stores: where requests, machines, templates and events are kept between two processes.
+
+mod folder;
+mod installation;
+mod json;
+mod memory;
+mod rules;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod state;
+
+#[cfg(test)]
+#[cfg(unix)]
+mod adversity;
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+#[cfg(unix)]
+mod other_process;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod wiring_tests;
+
+pub use installation::{FileInstallation, FileInstallationParameters};
+pub use json::{JsonStore, JsonStoreParameters};
+pub use memory::{MemoryStore, MemoryStoreParameters};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteStore, SqliteStoreParameters};
+pub use state::StoreState;

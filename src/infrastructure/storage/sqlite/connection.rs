@@ -1,0 +1,108 @@
+//! Opening the database: made whole under a temporary name, migrated in one transaction, refused when it is newer.
+//!
+//! Invariants: a file at the database's path is complete; only making and migrating take our lock.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::error::Fault;
+use super::header;
+use crate::application::StorageError;
+use crate::infrastructure::files;
+use crate::infrastructure::lock::FileLock;
+
+/// The steps from an empty database to the newest form; `user_version` counts those that are done.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+
+/// Opens the database at `path`, migrated to the newest form; returns `None` when there is none.
+pub(super) async fn open(path: &Path, lock: &Path, timeout: Duration) -> Result<Option<Connection>, StorageError> {
+    if !header::check_file(path)? {
+        return Ok(None);
+    }
+    let (mut connection, schema) = explained("opening", path, || {
+        let connection = connect(path, timeout)?;
+        let schema = header::schema_of(&connection, path)?;
+        Ok((connection, schema))
+    })?;
+    check_schema(path, schema)?;
+    if schema < newest() {
+        let _lock = FileLock::acquire(lock, timeout).await?;
+        explained("migrating", path, || migrate(&mut connection))?;
+    }
+    Ok(Some(connection))
+}
+
+/// Opens the database at `path`; makes it when there is none.
+pub(super) async fn open_or_make(path: &Path, lock: &Path, timeout: Duration) -> Result<Connection, StorageError> {
+    loop {
+        if let Some(connection) = open(path, lock, timeout).await? {
+            return Ok(connection);
+        }
+        let _lock = FileLock::acquire(lock, timeout).await?;
+        if !header::check_file(path)? {
+            make(path)?;
+        }
+    }
+}
+
+/// Makes the database under a temporary name and puts it in place. The lock is held.
+fn make(path: &Path) -> Result<(), StorageError> {
+    files::sweep_temporaries(path);
+    // Only the name is kept: an open file beside SQLite's would free its locks when it closes.
+    let temporary = files::temporary_beside(path)?.into_temp_path();
+    explained("making", path, || {
+        let mut connection = connect(&temporary, Duration::ZERO)?;
+        connection.pragma_update(None, "application_id", header::APPLICATION)?;
+        migrate(&mut connection)?;
+        // Every later connection finds the journal mode in the file; closing this one removes the log.
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        connection.close().map_err(|(_, error)| error)?;
+        Ok(())
+    })?;
+    Ok(files::put_in_place(temporary, path)?)
+}
+
+fn connect(path: &Path, timeout: Duration) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(timeout)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), Fault> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have done it while we waited.
+    let done: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for step in MIGRATIONS.iter().skip(done as usize) {
+        transaction.execute_batch(step)?;
+    }
+    if done < newest() {
+        transaction.pragma_update(None, "user_version", newest())?;
+    }
+    Ok(transaction.commit()?)
+}
+
+fn newest() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
+fn check_schema(path: &Path, schema: u32) -> Result<(), StorageError> {
+    let known = newest();
+    if schema > known {
+        return Err(StorageError::Corrupt {
+            what: format!("{} has schema {schema}, and this version knows schemas up to {known}", path.display()),
+            advice: "run the newer version of hostfactory; the file is left as it is".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+fn explained<T>(operation: &str, path: &Path, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, StorageError> {
+    let start = Instant::now();
+    work().map_err(|fault| fault.explain(operation, path, start.elapsed()))
+}
