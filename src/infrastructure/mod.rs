@@ -1,1 +1,4 @@
-//! infrastructure
+//! Adapters that are not a cloud: storage, configuration, telemetry, files and locks.
+
+pub mod config;
+pub mod telemetry;
