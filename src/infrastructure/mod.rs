@@ -1,7 +1,11 @@
-//! Adapters that are not a cloud: stores, files, locks, time and ids.
+//! Adapters that are not a cloud: files, locks, stores, configuration, the log, the clock and fresh ids.
+//!
+//! Invariant: nothing here knows a cloud or the command line; everything that touches the disk goes through [`files`].
 
 pub mod clock;
+pub mod config;
 pub mod files;
 pub mod ids;
 pub mod lock;
 pub mod storage;
+pub mod telemetry;

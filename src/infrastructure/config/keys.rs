@@ -1,0 +1,288 @@
+//! Every configuration key: its kind, its default and what it means.
+//!
+//! Invariant: a value enters the configuration only through [`Kind::read`], which refuses what the kind does not allow.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use super::document::Node;
+use super::text::{same_word, short};
+
+/// A value that was read and checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Setting {
+    /// A text, a word or a path.
+    Text(String),
+    /// A whole number.
+    Number(u64),
+    /// A boolean.
+    Flag(bool),
+    /// Tags in the operator's order.
+    Tags(Vec<(String, String)>),
+}
+
+/// What a key takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Any text.
+    Text,
+    /// A file or folder; a relative one lies below the configuration folder.
+    Path,
+    /// A whole number within limits.
+    Number(u64, u64),
+    /// A boolean.
+    Flag,
+    /// One of these words, whatever its case.
+    Word(&'static [&'static str]),
+    /// A log level under any of the names in use.
+    Level,
+    /// `http://…` or `https://…` without user or password.
+    Url,
+    /// The same, and a user and password may be in it. Shown masked.
+    SecretUrl,
+    /// 1 to 64 of `0-9 A-Z a-z _ -`.
+    Name,
+    /// An object of texts, or `key=value;key=value`.
+    Tags,
+}
+
+/// A key of the configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Its name, section first.
+    pub name: &'static str,
+    pub(super) kind: Kind,
+    /// Its default as text; empty for none.
+    pub default: &'static str,
+    /// What it decides.
+    pub meaning: &'static str,
+}
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, meaning: &'static str) -> Key {
+    Key { name, kind, default, meaning }
+}
+
+const DAY: u64 = 86_400;
+
+/// Every key, section by section.
+#[rustfmt::skip]
+pub const KEYS: &[Key] = &[
+    key("provider.type", Kind::Word(&["aws", "simulated"]), "aws", "Who rents out the hosts. `simulated` needs no cloud at all."),
+    key("provider.aws.region", Kind::Text, "", "The region. Needed for every call to AWS."),
+    key("provider.aws.profile", Kind::Text, "", "A profile of the shared AWS configuration."),
+    key("provider.aws.endpointUrl", Kind::Url, "", "An endpoint other than the region's own, for EC2 and Systems Manager."),
+    key("provider.aws.credentialFile", Kind::Path, "", "An ini file with a section `[default]`. Unset: the usual AWS chain, on EC2 the instance's role."),
+    key("provider.aws.credentialScript", Kind::Path, "", "A program that prints temporary credentials as ini text or JSON."),
+    key("provider.aws.proxyUrl", Kind::SecretUrl, "", "An HTTP proxy; goes before `proxy.host`."),
+    key("provider.aws.proxy.host", Kind::Text, "", "The host of an HTTP proxy."),
+    key("provider.aws.proxy.port", Kind::Number(1, 65_535), "", "Its port; needed with the host."),
+    key("provider.aws.caBundle", Kind::Path, "", "A PEM file with the certificates to trust. Unset: the system's."),
+    key("provider.aws.connectTimeoutMs", Kind::Number(1, 2_147_483_647), "3000", "How long a connection to AWS may take."),
+    key("provider.aws.attemptTimeoutMs", Kind::Number(100, 2_147_483_647), "20000", "How long one exchange with AWS may take."),
+    key("provider.aws.createRetries", Kind::Number(0, 10), "2", "How often a failed create call is sent again within a call, with the same token."),
+    key("provider.aws.describeRetries", Kind::Number(0, 10), "2", "How often a failed status query is sent again within a call."),
+    key("provider.aws.describeIntervalMs", Kind::Number(0, 10_000), "500", "The wait before the n-th repetition of a status query is n times this."),
+    key("provider.aws.tags", Kind::Tags, "", "Tags for everything created, below the template's `instanceTags`."),
+    key("provider.simulated.bootSeconds", Kind::Number(0, DAY), "20", "How long a simulated host is pending."),
+    key("provider.simulated.shutdownSeconds", Kind::Number(0, DAY), "10", "How long a simulated host takes to end."),
+    key("provider.simulated.failurePercent", Kind::Number(0, 100), "0", "How many of a hundred simulated hosts die while they boot."),
+    key("provider.simulated.reclaimPercent", Kind::Number(0, 100), "0", "How many of a hundred simulated spot hosts are taken back."),
+    key("provider.simulated.reclaimAfterSeconds", Kind::Number(0, 365 * DAY), "600", "How old a simulated spot host is when it is taken back."),
+    key("storage.strategy", Kind::Word(&["json", "sqlite"]), "json", "Where state is kept, below the work folder."),
+    key("storage.lockTimeoutMs", Kind::Number(1, 240_000), "10000", "How long a commit waits for another process."),
+    key("logging.level", Kind::Level, "info", "`error`, `warn`, `info`, `debug` or `trace`."),
+    key("logging.maxFileSizeMb", Kind::Number(1, 10_240), "10", "The size at which the log file is rotated."),
+    key("logging.maxFiles", Kind::Number(1, 100), "5", "How many rotated log files are kept."),
+    key("logging.acceptPropagated", Kind::Flag, "true", "Whether Host Factory's `HF_LOGLEVEL`, `HF_LOG_MAX_FILE_SIZE` and `HF_LOG_MAX_ROTATE` go before the three keys above."),
+    key("template.file", Kind::Path, "", "The template file. Unset: looked for in the configuration folder."),
+    key("template.defaultApi", Kind::Word(&["awsprov", "orb"]), "awsprov", "What a template without `providerApi` means: `awsprov` is RunInstances; `orb` is EC2Fleet, which this version refuses."),
+    key("template.overMaximum", Kind::Word(&["refuse", "clip"]), "refuse", "What happens to a request that would pass `maxNumber`."),
+    key("events.retentionHours", Kind::Number(1, 87_600), "168", "How long the history of events is kept."),
+    key("hostFactory.partialStatus", Kind::Word(&["complete", "completeWithError"]), "complete", "The status of a settled request with fewer usable hosts than asked for, and at least one."),
+    key("hostFactory.acquireDeadlineSeconds", Kind::Number(60, DAY), "900", "How long hosts may take to become usable before a request settles without them."),
+    key("hostFactory.returnDeadlineSeconds", Kind::Number(60, 7 * DAY), "3600", "How long hosts may take to end before a return settles with an error."),
+    key("hostFactory.pendingTimeoutSeconds", Kind::Number(180, 10_000), "180", "How long a single host may be pending before it is ended."),
+    key("hostFactory.callDeadlineSeconds", Kind::Number(2, 3600), "240", "How long one call may take; always less than `HF_PROVIDER_ACTION_TIMEOUT` where that is set."),
+    key("hostFactory.softBudgetSeconds", Kind::Number(1, 3600), "10", "How long after its start a call still begins new cloud steps."),
+    key("hostFactory.batchLimit", Kind::Number(1, 500), "100", "The most hosts of one create call."),
+    key("hostFactory.strictOwner", Kind::Flag, "false", "Whether a host without our owner tag is spared even when Host Factory names it in a return."),
+    key("hostFactory.terminateOnReclaim", Kind::Flag, "false", "Whether a returned spot host that AWS already takes back is ended at once."),
+    key("installationId", Kind::Name, "", "The id under which hosts are owned. Unset: made once and kept in the work folder."),
+];
+
+impl Key {
+    /// Returns the variable that overrides this key: `provider.aws.endpointUrl` is
+    /// `HOSTFACTORY_PROVIDER_AWS_ENDPOINT_URL`.
+    pub fn variable(&self) -> String {
+        let mut name = String::from("HOSTFACTORY_");
+        for letter in self.name.chars() {
+            if letter.is_ascii_uppercase() {
+                name.push('_');
+            }
+            name.push(if letter == '.' { '_' } else { letter.to_ascii_uppercase() });
+        }
+        name
+    }
+
+    /// Returns what the key takes, for documents.
+    pub fn takes(&self) -> String {
+        self.kind.describe()
+    }
+}
+
+/// The levels that there are, most quiet first, each with the other names it goes by.
+const LEVELS: [(&str, &[&str]); 5] = [
+    ("error", &["err", "critical", "crit", "fatal", "alert", "emerg"]),
+    ("warn", &["warning"]),
+    ("info", &["notice"]),
+    ("debug", &[]),
+    ("trace", &["all"]),
+];
+
+/// Returns our name for a log level under any of its names, with or without `LOG_`.
+pub(super) fn level_of(text: &str) -> Option<&'static str> {
+    let text = text.trim();
+    let bare = match text.get(..4) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("LOG_") => text.get(4..)?,
+        _ => text,
+    };
+    let is = |name: &&str| name.eq_ignore_ascii_case(bare);
+    LEVELS.iter().find(|(name, others)| is(name) || others.iter().any(is)).map(|(name, _)| *name)
+}
+
+impl Kind {
+    fn describe(self) -> String {
+        match self {
+            Self::Text => "a text".to_owned(),
+            Self::Path => "a path".to_owned(),
+            Self::Number(least, most) => format!("a whole number from {least} to {most}"),
+            Self::Flag => "true or false".to_owned(),
+            Self::Word(words) => words.join(" or "),
+            Self::Level => "error, warn, info, debug or trace".to_owned(),
+            Self::Url | Self::SecretUrl => "an address http://host[:port] or https://host[:port]".to_owned(),
+            Self::Name => "1 to 64 of 0-9 A-Z a-z _ -".to_owned(),
+            Self::Tags => "an object of texts, or key=value;key=value".to_owned(),
+        }
+    }
+
+    /// Reads a value. A relative path is taken from `base`.
+    ///
+    /// # Errors
+    /// Says what the key takes, and what it was given unless that may be a secret.
+    pub(super) fn read(self, node: &Node<'_>, base: &Path) -> Result<Setting, String> {
+        let refused = || {
+            let given = match (self, node) {
+                (Self::Url | Self::SecretUrl, _) | (_, Node::List(_) | Node::Object(_) | Node::Null) => {
+                    node.kind().to_owned()
+                }
+                (_, scalar) => format!("'{}'", short(&scalar.as_plain().unwrap_or_default())),
+            };
+            format!("{given} cannot be used; it takes {}", self.describe())
+        };
+        let text = || match node {
+            Node::Text(text) if !text.chars().any(char::is_control) => Some(text.trim()),
+            _ => None,
+        };
+        let setting = match self {
+            Self::Text => text().map(|text| Setting::Text(text.to_owned())),
+            Self::Path => text().map(|text| Setting::Text(base.join(text).to_string_lossy().into_owned())),
+            Self::Number(least, most) => {
+                let number = node.as_whole().and_then(|number| u64::try_from(number).ok());
+                number.filter(|number| (least..=most).contains(number)).map(Setting::Number)
+            }
+            Self::Flag => node.as_flag().map(Setting::Flag),
+            Self::Word(words) => text()
+                .and_then(|text| words.iter().find(|word| same_word(word, text)))
+                .map(|word| Setting::Text((*word).to_owned())),
+            Self::Level => text().and_then(level_of).map(|level| Setting::Text(level.to_owned())),
+            Self::Url => text().filter(|text| is_address(text, false)).map(|text| Setting::Text(text.to_owned())),
+            Self::SecretUrl => text().filter(|text| is_address(text, true)).map(|text| Setting::Text(text.to_owned())),
+            Self::Name => node
+                .as_plain()
+                .filter(|text| text.parse::<crate::domain::InstallationId>().is_ok())
+                .map(|text| Setting::Text(text.into_owned())),
+            Self::Tags => return super::tags::read(node).map(Setting::Tags),
+        };
+        setting.ok_or_else(refused)
+    }
+}
+
+fn is_address(text: &str, may_hold_user: bool) -> bool {
+    let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = match authority.rsplit_once('@') {
+        Some((_, host)) if may_hold_user => host,
+        Some(_) => return false,
+        None => authority,
+    };
+    let port = if host.ends_with(']') { None } else { host.rsplit_once(':').map(|(_, port)| port) };
+    !host.is_empty()
+        && !host.starts_with(':')
+        && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']'))
+        && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
+}
+
+/// Returns an address with user and password masked.
+pub(super) fn masked(address: &str) -> Cow<'_, str> {
+    match address.split_once("://") {
+        Some((scheme, rest)) if rest.contains('@') => {
+            let host = rest.rsplit_once('@').map_or("", |(_, host)| host);
+            Cow::Owned(format!("{scheme}://***@{host}"))
+        }
+        _ => Cow::Borrowed(address),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_a_value_of_its_kind() {
+        for key in KEYS.iter().filter(|key| !key.default.is_empty()) {
+            let node = Node::Text(Cow::Borrowed(key.default));
+            assert!(key.kind.read(&node, Path::new("/")).is_ok(), "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn variables_follow_from_names_and_are_all_different() {
+        let variable = |name| KEYS.iter().find(|key| key.name == name).unwrap().variable();
+        assert_eq!(variable("provider.type"), "HOSTFACTORY_PROVIDER_TYPE");
+        assert_eq!(variable("provider.aws.endpointUrl"), "HOSTFACTORY_PROVIDER_AWS_ENDPOINT_URL");
+        assert_eq!(variable("hostFactory.partialStatus"), "HOSTFACTORY_HOST_FACTORY_PARTIAL_STATUS");
+        let mut all: Vec<String> = KEYS.iter().map(Key::variable).collect();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), KEYS.len());
+    }
+
+    #[test]
+    fn levels_have_many_names() {
+        for (text, level) in [
+            ("LOG_INFO", Some("info")),
+            ("log_debug", Some("debug")),
+            ("WARNING", Some("warn")),
+            ("LOG_CRIT", Some("error")),
+            ("Trace", Some("trace")),
+            ("LOG_", None),
+            ("verbose", None),
+        ] {
+            assert_eq!(level_of(text), level, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_checked_and_masked() {
+        for good in ["http://a", "https://a.b:443/x", "http://[::1]:80", "http://[::1]"] {
+            assert!(is_address(good, false), "{good}");
+        }
+        for bad in ["a:80", "ftp://a", "http://", "http://u:p@a", "http://a:0", "http://a:x", "http://a b", "http://:1"]
+        {
+            assert!(!is_address(bad, false), "{bad}");
+        }
+        assert!(is_address("http://u:p@a:1", true));
+        assert_eq!(masked("http://u:p@ss@a:1"), "http://***@a:1");
+        assert_eq!(masked("http://a:1"), "http://a:1");
+    }
+}

@@ -1,0 +1,29 @@
+//! The configuration: command line over environment over files over defaults, each value with its origin; and the
+//! operator's template files.
+//!
+//! Invariants: nothing is written here but the work folder that Host Factory's global variables imply; no call asks a
+//! cloud; no secret shows in an error or in `Debug`.
+
+mod document;
+mod env;
+mod error;
+mod folders;
+mod ibm;
+mod keys;
+mod layers;
+mod orb;
+mod origin;
+mod settings;
+mod tags;
+pub mod templates;
+mod text;
+
+#[cfg(test)]
+mod settings_tests;
+
+pub use env::{Environment, VARIABLES, Variable};
+pub use error::ConfigurationError;
+pub use folders::{FolderOptions, Folders};
+pub use keys::{KEYS, Key};
+pub use origin::Origin;
+pub use settings::{LogSettings, Overrides, Settings, StorageSettings, StorageStrategy};

@@ -1,0 +1,289 @@
+//! How the hosts of a template are launched, from its fields.
+//!
+//! Invariant: what leaves here has the form AWS takes it in; ids are checked loosely, since AWS has changed them before.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::api::Choice;
+use super::fields::Field;
+use super::record::{Record, whole, wrong};
+use super::{Notes, TemplateSettings, volumes};
+use crate::domain::DomainError;
+use crate::domain::template::{
+    Image, LaunchSettings, LaunchTemplate, MetadataOptions, NetworkInterface, PriceType, Tenancy, WeightedType,
+};
+use crate::infrastructure::config::document::Node;
+use crate::infrastructure::config::tags;
+use crate::infrastructure::config::text::{nearest, same_word, short};
+
+/// Reads everything but the boot script.
+///
+/// # Errors
+/// [`DomainError::Validation`] naming the field.
+pub(super) fn read(
+    record: &Record<'_, '_>,
+    choice: Choice,
+    settings: &TemplateSettings,
+    notes: &mut Notes,
+) -> Result<LaunchSettings, DomainError> {
+    let owned = |field| Ok::<_, DomainError>(record.text(field)?.map(Cow::into_owned));
+    Ok(LaunchSettings {
+        image: image(record)?,
+        instance_types: types(record, choice, notes)?,
+        subnets: ids(record, Field::SubnetId, "subnet-")?,
+        security_groups: ids(record, Field::SecurityGroupIds, "sg-")?,
+        key_name: limited(owned(Field::KeyName)?, Field::KeyName, 255)?,
+        instance_profile: profile(record)?,
+        user_data: None,
+        tags: instance_tags(record, settings)?,
+        root_volume: volumes::root(record)?,
+        volumes: volumes::further(record)?,
+        ebs_optimized: record.flag(Field::EbsOptimized)?,
+        monitoring: record.flag(Field::MonitoringEnabled)?,
+        placement_group: limited(owned(Field::PlacementGroupName)?, Field::PlacementGroupName, 255)?,
+        tenancy: tenancy(record)?,
+        interface: interface(record, notes)?,
+        public_ip: record.flag(Field::PublicIpAssignment)?,
+        max_spot_price: max_price(record, choice, notes)?,
+        launch_template: launch_template(record)?,
+        metadata: metadata_options(record)?,
+        threads_per_core: record.whole(Field::ThreadsPerCore, 1, 2)?.map(|threads| if threads == 1 { 1 } else { 2 }),
+    })
+}
+
+fn refused<T>(field: Field, reason: impl Into<String>) -> Result<T, DomainError> {
+    Err(DomainError::validation(field.name(), reason))
+}
+
+fn limited(text: Option<String>, field: Field, longest: usize) -> Result<Option<String>, DomainError> {
+    match text {
+        Some(text) if text.chars().count() > longest => refused(field, format!("is longer than {longest} characters")),
+        text => Ok(text),
+    }
+}
+
+/// Whether `text` is an AWS id with this prefix: letters and digits behind it.
+fn is_id(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|rest| {
+        (1..=64).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    })
+}
+
+fn image(record: &Record<'_, '_>) -> Result<Option<Image>, DomainError> {
+    let Some(text) = record.text(Field::ImageId)? else { return Ok(None) };
+    let is_parameter = |name: &str| {
+        (1..=2048).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'-' | b'_' | b':'))
+    };
+    if is_id(&text, "ami-") {
+        return Ok(Some(Image::Ami(text.into_owned())));
+    }
+    match text.strip_prefix("resolve:ssm:").or_else(|| text.starts_with('/').then_some(&*text)) {
+        Some(name) if is_parameter(name) => Ok(Some(Image::SsmParameter(name.to_owned()))),
+        _ => refused(
+            Field::ImageId,
+            format!("'{}' is neither an image (ami-…) nor a parameter (/aws/service/… or resolve:ssm:…)", short(&text)),
+        ),
+    }
+}
+
+fn is_type(text: &str) -> bool {
+    text.len() <= 64
+        && text.split_once('.').is_some_and(|(family, size)| {
+            let is_part = |part: &str| {
+                !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            };
+            is_part(family) && is_part(size)
+        })
+}
+
+/// Spot hosts take `vmTypes` first and on-demand hosts `vmType`, as in IBM's plug-in; either does for both.
+fn types(record: &Record<'_, '_>, choice: Choice, notes: &mut Notes) -> Result<Vec<WeightedType>, DomainError> {
+    let order = match choice.price {
+        PriceType::Spot => [Field::VmTypes, Field::VmType],
+        PriceType::OnDemand => [Field::VmType, Field::VmTypes],
+    };
+    let Some(field) = order.into_iter().find(|field| record.has(*field)) else { return Ok(Vec::new()) };
+    if record.has(order[0]) && record.has(order[1]) {
+        let reason = format!("{} goes before it for priceType {}", order[0].name(), choice.price.word());
+        notes.set_aside(order[1].name(), &reason);
+    }
+    let mut types: Vec<WeightedType> = Vec::new();
+    let mut weighted = false;
+    match record.get(field) {
+        Some(Node::Object(members)) => {
+            for (name, weight) in members.iter().filter(|(name, _)| !name.starts_with('_')) {
+                weighted |= whole(&format!("{}.{}", field.name(), short(name)), weight, 1, 1000)? > 1;
+                types.push(WeightedType { name: name.trim().to_owned(), weight: 1 });
+            }
+        }
+        _ => types
+            .extend(record.list(field)?.into_iter().map(|name| WeightedType { name: name.into_owned(), weight: 1 })),
+    }
+    for (at, one) in types.iter().enumerate() {
+        if !is_type(&one.name) {
+            return refused(field, format!("'{}' is not an instance type such as m6i.xlarge", short(&one.name)));
+        }
+        if types.iter().take(at).any(|other| other.name == one.name) {
+            return refused(field, format!("{} comes twice", one.name));
+        }
+    }
+    if weighted {
+        if types.len() > 1 && !choice.explicit {
+            return refused(
+                field,
+                "weights above 1 take a fleet, and this version has RunInstances only; make every weight 1, or set \
+                 providerApi to RunInstances to count each host as one",
+            );
+        }
+        notes.set_aside(field.name(), "its weights do not count: with RunInstances each host counts as one");
+    }
+    Ok(types)
+}
+
+fn ids(record: &Record<'_, '_>, field: Field, prefix: &str) -> Result<Vec<String>, DomainError> {
+    let mut ids: Vec<String> = Vec::new();
+    for id in record.list(field)? {
+        if !is_id(&id, prefix) {
+            return refused(field, format!("'{}' is not of the form {prefix}…", short(&id)));
+        }
+        if !ids.iter().any(|known| *known == id) {
+            ids.push(id.into_owned());
+        }
+    }
+    Ok(ids)
+}
+
+fn profile(record: &Record<'_, '_>) -> Result<Option<String>, DomainError> {
+    let Some(text) = record.text(Field::InstanceProfile)? else { return Ok(None) };
+    let is_arn = text.starts_with("arn:") && text.contains(":instance-profile/");
+    let is_name =
+        (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b));
+    if is_arn || is_name {
+        return Ok(Some(text.into_owned()));
+    }
+    refused(
+        Field::InstanceProfile,
+        format!("'{}' is neither the name of an instance profile nor its ARN (arn:…:instance-profile/…)", short(&text)),
+    )
+}
+
+fn instance_tags(
+    record: &Record<'_, '_>,
+    settings: &TemplateSettings,
+) -> Result<BTreeMap<String, String>, DomainError> {
+    let Some(node) = record.get(Field::InstanceTags) else { return Ok(BTreeMap::new()) };
+    let tags = tags::read(node).map_err(|reason| DomainError::validation(Field::InstanceTags.name(), reason))?;
+    let tags: BTreeMap<String, String> = tags.into_iter().collect();
+    let all = tags.len() + settings.common_tags.iter().filter(|key| !tags.contains_key(*key)).count();
+    if all > tags::MOST {
+        let reason =
+            format!("{all} tags, provider.aws.tags included, are more than the {} there is room for", tags::MOST);
+        return refused(Field::InstanceTags, reason);
+    }
+    Ok(tags)
+}
+
+fn tenancy(record: &Record<'_, '_>) -> Result<Option<Tenancy>, DomainError> {
+    let Some(word) = record.text(Field::Tenancy)? else { return Ok(None) };
+    let words = [("default", Tenancy::Default), ("dedicated", Tenancy::Dedicated), ("host", Tenancy::Host)];
+    match words.into_iter().find(|(known, _)| same_word(known, &word)) {
+        Some((_, tenancy)) => Ok(Some(tenancy)),
+        None => refused(Field::Tenancy, format!("'{}' is not default, dedicated or host", short(&word))),
+    }
+}
+
+fn interface(record: &Record<'_, '_>, notes: &mut Notes) -> Result<Option<NetworkInterface>, DomainError> {
+    let count = record.whole(Field::EfaCount, 1, 32)?;
+    let word = record.text(Field::InterfaceType)?;
+    let efa = word.as_ref().is_some_and(|word| same_word(word, "efa"));
+    if !efa && count.is_some() {
+        notes.set_aside(Field::EfaCount.name(), "it counts interfaces of interfaceType efa only");
+    }
+    match word {
+        None => Ok(None),
+        Some(_) if efa => {
+            let count = count.and_then(|count| u8::try_from(count).ok()).unwrap_or(1);
+            Ok(Some(NetworkInterface::Efa { count }))
+        }
+        Some(word) if same_word(&word, "interface") => Ok(Some(NetworkInterface::Ordinary)),
+        Some(word) => refused(Field::InterfaceType, format!("'{}' is not efa or interface", short(&word))),
+    }
+}
+
+/// The price limit, as the operator wrote it. On-demand hosts have none: IBM's samples leave it in such templates.
+fn max_price(record: &Record<'_, '_>, choice: Choice, notes: &mut Notes) -> Result<Option<String>, DomainError> {
+    let mut limit = None;
+    for field in [Field::MaxSpotPrice, Field::SpotPrice] {
+        let Some(text) = record.text(field)? else { continue };
+        let is_plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.') && text.len() <= 20;
+        match text.parse::<f64>() {
+            Ok(price) if is_plain && price > 0.0 && limit.is_none() => limit = Some((field, text.into_owned())),
+            Ok(price) if is_plain && price > 0.0 => notes.set_aside(field.name(), "maxSpotPrice goes before it"),
+            Ok(_) if is_plain => {}
+            _ => return refused(field, format!("'{}' is not a price in dollars such as 0.25", short(&text))),
+        }
+    }
+    match (limit, choice.price) {
+        (Some((field, _)), PriceType::OnDemand) => {
+            notes.set_aside(field.name(), "it limits the price of spot hosts, and these are on demand");
+            Ok(None)
+        }
+        (limit, _) => Ok(limit.map(|(_, price)| price)),
+    }
+}
+
+fn launch_template(record: &Record<'_, '_>) -> Result<Option<LaunchTemplate>, DomainError> {
+    let version = record.text(Field::LaunchTemplateVersion)?;
+    let Some(id) = record.text(Field::LaunchTemplateId)? else {
+        return match version {
+            None => Ok(None),
+            Some(_) => refused(Field::LaunchTemplateVersion, "is set without launchTemplateId"),
+        };
+    };
+    if !is_id(&id, "lt-") {
+        return refused(Field::LaunchTemplateId, format!("'{}' is not of the form lt-…", short(&id)));
+    }
+    let version = match version {
+        None => None,
+        Some(text) if text.eq_ignore_ascii_case("$latest") => Some("$Latest".to_owned()),
+        Some(text) if text.eq_ignore_ascii_case("$default") => Some("$Default".to_owned()),
+        Some(text) if text.parse::<u32>().is_ok_and(|number| number > 0) => Some(text.into_owned()),
+        Some(text) => {
+            let reason = format!("'{}' is not $Latest, $Default or a number above 0", short(&text));
+            return refused(Field::LaunchTemplateVersion, reason);
+        }
+    };
+    Ok(Some(LaunchTemplate { id: id.into_owned(), version }))
+}
+
+/// Reads our own object `metadataOptions`. A misspelt member is refused: it could be the one that asks for tokens.
+fn metadata_options(record: &Record<'_, '_>) -> Result<MetadataOptions, DomainError> {
+    const MEMBERS: [&str; 4] = ["httpTokens", "httpPutResponseHopLimit", "instanceMetadataTags", "httpEndpoint"];
+    let mut options = MetadataOptions::default();
+    let members = match record.get(Field::MetadataOptions) {
+        None => return Ok(options),
+        Some(Node::Object(members)) => members,
+        Some(other) => return Err(wrong("metadataOptions", other, "an object")),
+    };
+    for (key, node) in members.iter().filter(|(key, node)| !key.starts_with('_') && !node.is_unset()) {
+        let name = format!("metadataOptions.{}", short(key));
+        let one_of = |yes: &str, no: &str| match node.as_plain() {
+            Some(word) if same_word(&word, yes) => Ok(true),
+            Some(word) if same_word(&word, no) => Ok(false),
+            _ => Err(wrong(&name, node, &format!("{yes} or {no}"))),
+        };
+        match key.as_ref() {
+            "httpTokens" => options.tokens_required = one_of("required", "optional")?,
+            "httpPutResponseHopLimit" => options.hop_limit = u8::try_from(whole(&name, node, 1, 64)?).ok(),
+            "instanceMetadataTags" => options.instance_tags = Some(one_of("enabled", "disabled")?),
+            "httpEndpoint" => options.enabled = Some(one_of("enabled", "disabled")?),
+            other => {
+                let hint = nearest(other, MEMBERS).map_or(MEMBERS.join(", "), str::to_owned);
+                return Err(DomainError::validation(name, format!("is unknown; did you mean {hint}?")));
+            }
+        }
+    }
+    Ok(options)
+}
