@@ -136,7 +136,7 @@ fn parse(source: &Source, bytes: &[u8], empty: Empty) -> Result<Members, Documen
         Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
         Err(error) => {
             let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
-            let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = good.split(|byte| *byte == b'\n').count();
             let column = good.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
             return Err(DocumentError::NotUtf8 { source_name, line, column });
         }

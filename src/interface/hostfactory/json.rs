@@ -58,7 +58,7 @@ impl Json {
 }
 
 /// Shows foreign text in a message: in quotes, cut, control characters escaped.
-pub fn shown_text(text: &str) -> String {
+pub(super) fn shown_text(text: &str) -> String {
     let cut: String = text.chars().take(80).flat_map(char::escape_debug).collect();
     format!("'{cut}{}'", if text.chars().nth(80).is_some() { "…" } else { "" })
 }

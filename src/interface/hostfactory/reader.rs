@@ -131,16 +131,14 @@ const ID_KEYS: [&str; 2] = ["requestId", "request_id"];
 fn one_of<'v>(members: &'v Members, place: &str, keys: &[&str]) -> Result<Option<(String, &'v Json)>, DomainError> {
     let mut found: Option<(&str, &Json)> = None;
     for key in keys {
-        match (found, members.get(key)) {
-            (_, None) => {}
-            (None, Some(value)) => found = Some((key, value)),
-            (Some((first, old)), Some(new)) if old != new => {
-                return Err(DomainError::validation(
-                    format!("{place}{key}"),
-                    format!("says something else than {first}"),
-                ));
+        let Some(value) = members.get(key) else { continue };
+        match found {
+            Some((first, other)) if other != value => {
+                let reason = format!("says something else than {first}");
+                return Err(DomainError::validation(format!("{place}{key}"), reason));
             }
-            (Some(_), Some(_)) => {}
+            Some(_) => {}
+            None => found = Some((key, value)),
         }
     }
     Ok(found.map(|(key, value)| (format!("{place}{key}"), value)))
