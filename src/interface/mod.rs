@@ -2,4 +2,6 @@
 //!
 //! Invariant: nothing here knows an adapter; the composed application comes in through [`cli::Composition`].
 
+pub mod chain;
 pub mod cli;
+pub mod hostfactory;

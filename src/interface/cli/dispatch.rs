@@ -1,0 +1,160 @@
+//! From the command line to one answer: which verb, which input, and whether it needs a runtime.
+//!
+//! Invariant: everything printed goes through one [`Output`], after the work is over, so that there is never half a
+//! document and never two.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+use std::process::ExitCode;
+
+use tokio::runtime::Builder;
+use tracing::warn;
+
+use super::args::{self, ConfigVerb, InputArgs, Parsed, Refused, Verb};
+use super::barrier::guarded;
+use super::exit::Exit;
+use super::output::{self, Output};
+use super::{Composition, StartError, StartOptions, Started};
+use crate::application::bus::Catalogue;
+use crate::interface::hostfactory::{self as wire, Answer, Calls, Empty, Failure, Members, Source};
+
+/// Runs the program: reads `args` (the first is the program's name), does the work, writes one document to standard
+/// output and returns the exit code. Panics in the work end here.
+pub fn run<C: Composition>(args: impl IntoIterator<Item = OsString>, composition: &C) -> ExitCode {
+    let (exit, output) = answer(args, composition);
+    match output::print(&output) {
+        Ok(()) => exit.into(),
+        Err(error) => {
+            output::hint(&format!("the answer could not be written to standard output: {error}"));
+            Exit::Failed.into()
+        }
+    }
+}
+
+/// Does the work and returns what to print.
+pub(super) fn answer<C: Composition>(args: impl IntoIterator<Item = OsString>, composition: &C) -> (Exit, Output) {
+    guarded(|| perform(args, composition)).unwrap_or_else(|panic| {
+        composition.log_failure(&panic);
+        let text = "an internal error stopped the call; standard error and the log say where";
+        (Exit::Failed, Output::Failure(Failure::new(text)))
+    })
+}
+
+fn perform<C: Composition>(args: impl IntoIterator<Item = OsString>, composition: &C) -> (Exit, Output) {
+    let outcome = match args::parse(args) {
+        Ok(parsed) => work(parsed, composition),
+        Err(Refused::Text(text)) => Ok(Output::Text(text)),
+        Err(Refused::Call(text)) => Err(Failure::new(&text)),
+        Err(Refused::Usage(line, long)) => {
+            output::hint(&long);
+            return (Exit::Usage, Output::Failure(Failure::new(&line)));
+        }
+    };
+    match outcome {
+        Ok(output) => (Exit::Done, output),
+        Err(failure) => {
+            composition.log_failure(failure.message());
+            (Exit::Failed, Output::Failure(failure))
+        }
+    }
+}
+
+fn work<C: Composition>(parsed: Parsed, composition: &C) -> Result<Output, Failure> {
+    let Parsed { verb, options, ignored } = parsed;
+    let begin = || begin(composition, &options, &ignored);
+    let answer = match verb {
+        Verb::Config { action: ConfigVerb::Show { origin } } => {
+            return Ok(Output::Document(composition.configuration(&options, origin)?));
+        }
+        Verb::GetAvailableTemplates(input) => {
+            let app = begin()?;
+            if let Some(source) = named(&input) {
+                wire::read(&source, Empty::IsObject)?;
+            }
+            calls(&app).available_templates()?
+        }
+        Verb::RequestMachines(input) => {
+            let app = begin()?;
+            let order = wire::request_machines(&read(&input, Empty::IsRefused)?)?;
+            wait(calls(&app).request_machines(order))?
+        }
+        Verb::RequestReturnMachines(input) => {
+            let app = begin()?;
+            let order = wire::return_machines(&read(&input, Empty::IsRefused)?)?;
+            wait(calls(&app).return_machines(order))?
+        }
+        Verb::GetRequestStatus(input) => {
+            let app = begin()?;
+            let asked = wire::request_ids(&read(&input, Empty::IsRefused)?)?;
+            wait(calls(&app).request_status(asked))?
+        }
+        Verb::GetReturnRequests(input) => {
+            let app = begin()?;
+            let held = wire::held_hosts(&read(&input, Empty::IsObject)?);
+            wait(calls(&app).return_requests(held))?
+        }
+    };
+    Ok(Output::Answer(answer))
+}
+
+/// Composes the application; from here on there is a log.
+fn begin<C: Composition>(
+    composition: &C,
+    options: &StartOptions,
+    ignored: &[OsString],
+) -> Result<Started<C::Module>, Failure> {
+    let started = composition.start(options)?;
+    if !ignored.is_empty() {
+        warn!(arguments = ?ignored, "arguments that are not known were ignored");
+    }
+    Ok(started)
+}
+
+fn calls<M: Catalogue>(app: &Started<M>) -> Calls<'_, M> {
+    Calls::new(&app.module, app.budget)
+}
+
+/// Returns the source that the command line names.
+fn named(input: &InputArgs) -> Option<Source> {
+    match (&input.file, &input.data) {
+        (Some(path), _) if path == Path::new("-") => Some(Source::StandardInput),
+        (Some(path), _) => Some(Source::File(path.clone())),
+        (None, Some(data)) => Some(Source::Argument(data.clone())),
+        (None, None) => None,
+    }
+}
+
+fn read(input: &InputArgs, empty: Empty) -> Result<Members, Failure> {
+    let source = match named(input) {
+        Some(source) => source,
+        None if io::stdin().is_terminal() => {
+            return Err(Failure::new("there is no input; give -f FILE or --data JSON"));
+        }
+        None => Source::StandardInput,
+    };
+    Ok(wire::read(&source, empty)?)
+}
+
+/// Runs one call to its end, then leaves without waiting for blocking threads.
+fn wait(work: impl Future<Output = Result<Answer, Failure>>) -> Result<Answer, Failure> {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(&format!("the runtime could not be built: {error}")))?;
+    // A panic must not wait for blocking threads either, so it is held up until they are let go.
+    let answer = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(Box::pin(work))));
+    runtime.shutdown_background();
+    answer.unwrap_or_else(|panic| panic::resume_unwind(panic))
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::new(&error.message)
+    }
+}
+
+#[cfg(test)]
+#[path = "dispatch_tests.rs"]
+mod tests;

@@ -1,0 +1,354 @@
+//! Every call on an application that does what each test tells it.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use shaku::{HasComponent, Module, ModuleBuildContext};
+use std::sync::Arc;
+
+use super::*;
+use crate::application::budget::Budget;
+use crate::application::commands::{
+    RequestMachines, ReturnAccepted, ReturnMachines, SyncMachines, SyncReport, SyncRequests,
+};
+use crate::application::events::EventDelivery;
+use crate::application::message::Handler;
+use crate::application::ports::{Listing, RefusedTemplate};
+use crate::application::queries::{GetAvailableTemplates, GetRequestStatus, GetReturnRequests, LostHost, RequestView};
+use crate::application::{ApplicationError, CatalogueError, ProviderError, StorageError};
+use crate::domain::request::RequestStatus;
+use crate::domain::{FailureClass, RequestId};
+
+const REQUEST: &str = "req-6b1f2c4e-2a51-4c3e-9d52-1f0a7c9be101";
+const OTHER: &str = "req-00000000-0000-4000-8000-000000000001";
+
+/// What goes wrong when requests or hosts are looked at, or anywhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    None,
+    Unconfirmed,
+    Throttled,
+    Refused,
+    Deadline,
+    Store,
+    Panic,
+}
+
+impl Trouble {
+    fn happens(self) -> Result<(), ApplicationError> {
+        let provider = |class, code: &str| {
+            let mut error = ProviderError::new("DescribeInstances", class, "no\nluck");
+            error.code = Some(code.to_owned());
+            Err(error.into())
+        };
+        match self {
+            Self::None | Self::Unconfirmed => Ok(()),
+            Self::Throttled => provider(FailureClass::Throttle, "RequestLimitExceeded"),
+            Self::Refused => provider(FailureClass::AuthExpired, "AuthFailure"),
+            Self::Deadline => Err(ApplicationError::DeadlineExceeded { after: Duration::from_mins(4) }),
+            Self::Store => Err(StorageError::Corrupt { what: "x".to_owned(), advice: "y".to_owned() }.into()),
+            Self::Panic => panic!("out of luck"),
+        }
+    }
+}
+
+/// An application whose every handler is itself.
+#[derive(Debug)]
+struct FakeApp {
+    trouble: Trouble,
+    stored: Option<RequestStatus>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl FakeApp {
+    fn note(&self, what: &impl std::fmt::Debug) {
+        self.asked.lock().unwrap().push(format!("{what:?}"));
+    }
+}
+
+macro_rules! handles {
+    ($message:ty, $output:ty, $answer:expr) => {
+        #[async_trait]
+        impl Handler<$message> for FakeApp {
+            async fn handle(&self, message: $message) -> Result<$output, ApplicationError> {
+                self.note(&message);
+                let answer: fn(&FakeApp, $message) -> Result<$output, ApplicationError> = $answer;
+                answer(self, message)
+            }
+        }
+        provides!(dyn Handler<$message>);
+    };
+}
+
+macro_rules! provides {
+    ($interface:ty) => {
+        impl HasComponent<$interface> for FakeApp {
+            fn build_component(_: &mut ModuleBuildContext<Self>) -> Arc<$interface> {
+                unreachable!()
+            }
+            fn resolve(&self) -> Arc<$interface> {
+                unreachable!()
+            }
+            fn resolve_ref(&self) -> &$interface {
+                self
+            }
+        }
+    };
+}
+
+impl Module for FakeApp {
+    type Submodules = ();
+
+    fn build(_: ModuleBuildContext<Self>) -> Self {
+        unreachable!()
+    }
+}
+
+impl Catalogue for FakeApp {}
+
+#[async_trait]
+impl EventDelivery for FakeApp {
+    async fn deliver(&self) {}
+}
+
+provides!(dyn EventDelivery);
+handles!(RequestMachines, RequestId, |app, _| app.trouble.happens().map(|()| REQUEST.parse().unwrap()));
+handles!(ReturnMachines, ReturnAccepted, |app, order| {
+    app.trouble.happens()?;
+    Ok(ReturnAccepted { id: REQUEST.replace("req", "ret").parse().unwrap(), any_active: order.hosts.len() > 1 })
+});
+handles!(SyncRequests, SyncReport, |app, order| {
+    app.trouble.happens()?;
+    let doubted = order.ids.into_iter().filter(|_| app.trouble == Trouble::Unconfirmed);
+    Ok(SyncReport { unconfirmed: doubted.map(|id| (id, "a tag search failed".to_owned())).collect() })
+});
+handles!(SyncMachines, (), |app, _| app.trouble.happens());
+handles!(GetAvailableTemplates, Listing, |app, _| match app.trouble {
+    Trouble::None => Ok(Listing {
+        templates: Vec::new(),
+        refused: vec![RefusedTemplate { id: "A".to_owned(), reason: "b".to_owned() }]
+    }),
+    _ => Err(CatalogueError::Unreadable { what: "no file".to_owned(), advice: "write one".to_owned() }.into()),
+});
+handles!(GetRequestStatus, Vec<Option<RequestView>>, |app, query| {
+    let view = |id: RequestId| {
+        app.stored.map(|status| RequestView { id, status, message: "stored".to_owned(), hosts: Vec::new() })
+    };
+    Ok(query.ids.into_iter().map(|id| if id.as_str() == REQUEST { view(id) } else { None }).collect())
+});
+handles!(GetReturnRequests, Vec<LostHost>, |_, query| {
+    Ok(query
+        .hosts
+        .iter()
+        .map(|host| LostHost { name: host.name.as_ref().unwrap().to_string(), grace_seconds: 0 })
+        .collect())
+});
+
+struct Fake {
+    trouble: Trouble,
+    stored: Option<RequestStatus>,
+    starts: bool,
+    spent: bool,
+    asked: Arc<Mutex<Vec<String>>>,
+    logged: Mutex<Vec<String>>,
+}
+
+impl Composition for Fake {
+    type Module = FakeApp;
+
+    fn start(&self, _: &StartOptions) -> Result<Started<FakeApp>, StartError> {
+        if !self.starts {
+            return Err(StartError { message: "config.json: line 3".to_owned() });
+        }
+        let time = if self.spent { Duration::ZERO } else { Duration::from_mins(1) };
+        Ok(Started {
+            module: FakeApp { trouble: self.trouble, stored: self.stored, asked: Arc::clone(&self.asked) },
+            budget: Budget::starting_now(time, time),
+        })
+    }
+
+    fn configuration(&self, options: &StartOptions, origins: bool) -> Result<Value, StartError> {
+        Ok(json!({"origins": origins, "settings": options.settings.len()}))
+    }
+
+    fn log_failure(&self, message: &str) {
+        self.logged.lock().unwrap().push(message.to_owned());
+    }
+}
+
+impl Fake {
+    fn with(trouble: Trouble) -> Self {
+        Self { trouble, stored: None, starts: true, spent: false, asked: Arc::default(), logged: Mutex::default() }
+    }
+
+    fn stored(trouble: Trouble, status: RequestStatus) -> Self {
+        Self { stored: Some(status), ..Self::with(trouble) }
+    }
+
+    fn call(&self, args: &[&str]) -> (u8, Value) {
+        let args = ["hostfactory"].iter().chain(args).map(OsString::from);
+        let (exit, output) = answer(args, self);
+        let document = match output {
+            Output::Answer(answer) => serde_json::to_value(answer).unwrap(),
+            Output::Failure(failure) => serde_json::to_value(failure).unwrap(),
+            Output::Document(document) => document,
+            Output::Text(text) => json!(text),
+        };
+        (exit.number(), document)
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+}
+
+fn status_of(fake: &Fake, ids: &str) -> (u8, Value) {
+    fake.call(&["getRequestStatus", "--data", &format!(r#"{{"requests": [{ids}]}}"#)])
+}
+
+#[test]
+fn orders_are_answered_with_their_id() {
+    let fake = Fake::with(Trouble::None);
+    let order = r#"{"template": {"templateId": "A", "machineCount": 2}}"#;
+    let (code, document) = fake.call(&["requestMachines", "--data", order, "--wait"]);
+    assert_eq!((code, &document["requestId"]), (0, &json!(REQUEST)));
+    let (code, document) = fake.call(&["request-return-machines", "--data", r#"{"machines": ["a", "b"]}"#]);
+    assert_eq!((code, &document["message"]), (0, &json!("Delete VM success.")));
+    let (_, document) = fake.call(&["requestReturnMachines", "--data", r#"{"machines": "a"}"#]);
+    assert_eq!(document["message"], "No Active VM.");
+}
+
+#[test]
+fn no_template_at_all_is_a_failure() {
+    for (trouble, wanted) in [(Trouble::None, "no template can be used"), (Trouble::Store, "no file: write one")] {
+        let (code, document) = Fake::with(trouble).call(&["getAvailableTemplates"]);
+        assert_eq!(code, 1);
+        assert!(document["message"].as_str().unwrap().contains(wanted), "{document}");
+    }
+}
+
+#[test]
+fn a_mistake_in_the_input_asks_the_application_nothing() {
+    let fake = Fake::with(Trouble::None);
+    for (verb, input) in [
+        ("requestMachines", r#"{"template": {"templateId": "A", "machineCount": 0}}"#),
+        ("requestMachines", ""),
+        ("requestReturnMachines", r#"{"machines": ["a", "../b"]}"#),
+        ("getRequestStatus", r#"{"requests": ["a b"]}"#),
+        ("getReturnRequests", "[]"),
+        ("getAvailableTemplates", "{"),
+    ] {
+        let (code, document) = fake.call(&[verb, "--data", input]);
+        assert_eq!((code, document.as_object().unwrap().len()), (1, 1), "{verb}: {document}");
+    }
+    assert_eq!(fake.asked(), 0);
+    assert_eq!(fake.logged.lock().unwrap().len(), 6);
+}
+
+#[test]
+fn foreign_ids_and_empty_lists_touch_nothing() {
+    let fake = Fake::with(Trouble::Store);
+    let (code, document) = status_of(&fake, r#""r-0123", "r-0123""#);
+    assert_eq!((code, document["requests"].as_array().unwrap().len()), (0, 2));
+    assert_eq!(document["requests"][1]["status"], "complete_with_error");
+    for input in ["{}", "", r#"{"machines": null}"#, r#"{"machines": []}"#, r#"{"machines": [{}]}"#] {
+        let (code, document) = fake.call(&["getReturnRequests", "--data", input]);
+        assert_eq!((code, &document["requests"]), (0, &json!([])), "{input}");
+    }
+    assert_eq!(fake.asked(), 0);
+}
+
+#[test]
+fn each_id_is_answered_in_order() {
+    let fake = Fake::stored(Trouble::None, RequestStatus::Complete);
+    let (code, document) = status_of(&fake, &format!(r#""{OTHER}", "{REQUEST}", "r-1", "{REQUEST}""#));
+    let entries: Vec<(&str, &str)> = document["requests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| (entry["requestId"].as_str().unwrap(), entry["status"].as_str().unwrap()))
+        .collect();
+    let unknown = "complete_with_error";
+    assert_eq!(entries, [(OTHER, unknown), (REQUEST, "complete"), ("r-1", unknown), (REQUEST, "complete")]);
+    assert!(document["requests"][0]["message"].as_str().unwrap().starts_with("Unknown request id. "));
+    assert_eq!(code, 0);
+}
+
+#[test]
+fn a_cloud_that_cannot_be_asked_keeps_requests_running() {
+    for trouble in [Trouble::Unconfirmed, Trouble::Throttled, Trouble::Deadline] {
+        let fake = Fake::stored(trouble, RequestStatus::Running);
+        let (code, document) = status_of(&fake, &format!(r#""{REQUEST}", "{OTHER}""#));
+        assert_eq!(code, 0);
+        for entry in document["requests"].as_array().unwrap() {
+            assert_eq!(entry["status"], "running", "{trouble:?}");
+            let message = entry["message"].as_str().unwrap();
+            assert!(!message.is_empty() && message != "stored" && !message.contains('\n'), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_verdict_stands_whatever_the_cloud_says() {
+    for trouble in [Trouble::Throttled, Trouble::Deadline] {
+        let fake = Fake::stored(trouble, RequestStatus::Complete);
+        assert_eq!(status_of(&fake, &format!(r#""{REQUEST}""#)).1["requests"][0]["status"], "complete");
+    }
+}
+
+#[test]
+fn refused_credentials_and_a_broken_store_fail_the_status() {
+    for (trouble, code) in [(Trouble::Refused, json!("AuthFailure")), (Trouble::Store, Value::Null)] {
+        let fake = Fake::stored(trouble, RequestStatus::Running);
+        let (exit, document) = status_of(&fake, &format!(r#""{REQUEST}""#));
+        assert_eq!((exit, &document["error_code"]), (1, &code), "{document}");
+    }
+}
+
+#[test]
+fn hosts_are_reported_from_what_is_known_unless_the_store_fails() {
+    for trouble in [Trouble::None, Trouble::Throttled, Trouble::Refused, Trouble::Deadline] {
+        let (code, document) = Fake::with(trouble).call(&["getReturnRequests", "--data", r#"{"machines": ["a"]}"#]);
+        assert_eq!((code, &document["requests"]), (0, &json!([{"machine": "a", "gracePeriod": 0}])), "{trouble:?}");
+    }
+    let (code, _) = Fake::with(Trouble::Store).call(&["getReturnRequests", "--data", r#"{"machines": ["a"]}"#]);
+    assert_eq!(code, 1);
+}
+
+#[test]
+fn an_answer_from_the_store_is_owed_when_the_time_is_used_up() {
+    let fake = Fake { spent: true, ..Fake::stored(Trouble::Deadline, RequestStatus::Running) };
+    assert_eq!(status_of(&fake, &format!(r#""{REQUEST}""#)).0, 0);
+}
+
+#[test]
+fn a_panic_is_one_failure_and_is_logged() {
+    let fake = Fake::with(Trouble::Panic);
+    let (code, document) = fake.call(&["requestMachines", "--data", r#"{"templateId": "A", "machineCount": 2}"#]);
+    assert_eq!(code, 1);
+    assert!(document["message"].as_str().unwrap().starts_with("an internal error"), "{document}");
+    assert!(fake.logged.lock().unwrap()[0].contains("dispatch_tests.rs"));
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_fails_every_call() {
+    let fake = Fake { starts: false, ..Fake::with(Trouble::None) };
+    for verb in ["getAvailableTemplates", "requestMachines", "getRequestStatus", "getReturnRequests"] {
+        let (code, document) = fake.call(&[verb, "--data", "{}"]);
+        assert_eq!((code, document), (1, json!({"message": "config.json: line 3"})));
+    }
+}
+
+#[test]
+fn operators_get_the_configuration_and_their_own_exit_code() {
+    let fake = Fake::with(Trouble::None);
+    let (code, document) = fake.call(&["config", "show", "--origin", "--set", "a=b"]);
+    assert_eq!((code, document), (0, json!({"origins": true, "settings": 1})));
+    let (code, document) = fake.call(&["config", "hide"]);
+    assert_eq!((code, document["message"].is_string()), (2, true));
+    let (code, document) = fake.call(&["requestMachines", "-f"]);
+    assert_eq!((code, document["message"].is_string()), (1, true));
+    assert_eq!(fake.call(&["--version"]), (0, json!(format!("hostfactory {}\n", env!("CARGO_PKG_VERSION")))));
+}

@@ -1,0 +1,88 @@
+//! What the tests of the binary stand on: folders of their own and a clean environment.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// What a call answered.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    /// The one document on standard output.
+    pub(crate) document: Value,
+    /// The exit code.
+    pub(crate) code: i32,
+    /// Standard error.
+    pub(crate) stderr: String,
+}
+
+impl Answered {
+    /// Reads what a process left behind.
+    ///
+    /// # Panics
+    /// When standard output is not exactly one JSON document, or the process was killed.
+    pub(crate) fn of(output: &Output) -> Self {
+        let stdout = std::str::from_utf8(&output.stdout).expect("standard output is UTF-8");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let document = serde_json::from_str(stdout)
+            .unwrap_or_else(|error| panic!("{error} in {stdout:?} on standard output; standard error: {stderr}"));
+        Self { document, code: output.status.code().expect("an exit code"), stderr }
+    }
+
+    /// Returns the message of the document.
+    pub(crate) fn message(&self) -> &str {
+        self.document["message"].as_str().unwrap_or_default()
+    }
+}
+
+/// Folders for configuration, state and logs that go with the test.
+#[derive(Debug)]
+pub(crate) struct Sandbox {
+    folder: tempfile::TempDir,
+}
+
+impl Sandbox {
+    /// Returns empty folders, in a path with a space.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("host factory ").tempdir().unwrap();
+        for name in ["conf", "work", "log"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        Self { folder }
+    }
+
+    /// Returns the path of `name` in the sandbox.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file and returns its path; folders on the way are made.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        File::create(&path).unwrap().write_all(content.as_ref()).unwrap();
+        path
+    }
+
+    /// Returns `program` in a clean environment, with the folders that Host Factory would set, run from the sandbox.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("HF_PROVIDER_NAME", "testinst")
+            .env("HF_PROVIDER_CONFDIR", self.path("conf"))
+            .env("HF_PROVIDER_WORKDIR", self.path("work"))
+            .env("HF_PROVIDER_LOGDIR", self.path("log"))
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+/// Returns the path of a wrapper script.
+pub(crate) fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(name)
+}
