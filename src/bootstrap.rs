@@ -17,7 +17,7 @@ use crate::application::commands::{
 };
 use crate::application::engine::{Engine, EngineParameters};
 use crate::application::events::OutboxDelivery;
-use crate::application::ports::UnitOfWork;
+use crate::application::ports::{Fulfilment, Observation, UnitOfWork};
 use crate::application::queries::{
     GetAvailableTemplatesHandler, GetRequestStatusHandler, GetRequestStatusHandlerParameters, GetReturnRequestsHandler,
 };
@@ -32,19 +32,17 @@ use crate::infrastructure::ids::RandomIds;
 use crate::infrastructure::storage::SqliteStore;
 use crate::infrastructure::storage::{FileInstallation, FileInstallationParameters, JsonStore, JsonStoreParameters};
 use crate::infrastructure::telemetry::{self, AuditLog};
+use crate::interface::chain::Chain;
 use crate::interface::cli::{Composition, StartError, StartOptions, Started, run};
 #[cfg(feature = "aws")]
 use crate::providers::aws::{AwsClients, AwsClientsParameters, AwsObservation, RunInstances};
-use crate::providers::simulated::{
-    SimulatedFulfilment, SimulatedFulfilmentParameters, SimulatedObservation, SimulatedObservationParameters,
-};
+use crate::providers::simulated::{SimulatedFulfilment, SimulatedObservation, Simulation, SimulationParameters};
 
 /// Declares the module with the components of every build and those of one feature set.
 macro_rules! application {
     ($($cloud:tt)*) => {
         module! {
-            /// Every component, built at its first use.
-            pub App {
+            pub(crate) App {
                 components = [
                     #[lazy] SystemClock,
                     #[lazy] RandomIds,
@@ -53,8 +51,9 @@ macro_rules! application {
                     #[lazy] JsonStore,
                     #[lazy] AuditLog,
                     #[lazy] OutboxDelivery,
-                    #[lazy] #[keyed(dyn crate::application::ports::Fulfilment, ProviderApi)] SimulatedFulfilment,
-                    #[lazy] #[keyed(dyn crate::application::ports::Observation, ProviderKind)] SimulatedObservation,
+                    #[lazy] Simulation,
+                    #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] SimulatedFulfilment,
+                    #[lazy] #[keyed(dyn Observation, ProviderKind)] SimulatedObservation,
                     $($cloud)*
                     #[lazy] Engine,
                     #[lazy] RequestMachinesHandler,
@@ -76,15 +75,15 @@ application! {}
 #[cfg(feature = "aws")]
 application! {
     #[lazy] AwsClients,
-    #[lazy] #[keyed(dyn crate::application::ports::Fulfilment, ProviderApi)] RunInstances,
-    #[lazy] #[keyed(dyn crate::application::ports::Observation, ProviderKind)] AwsObservation,
+    #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] RunInstances,
+    #[lazy] #[keyed(dyn Observation, ProviderKind)] AwsObservation,
 }
 
 impl Catalogue for App {}
 
 /// Composes the application from the configuration that the command line and the environment point to.
 #[derive(Debug)]
-pub struct Bootstrap {
+pub(crate) struct Bootstrap {
     started: Instant,
 }
 
@@ -106,7 +105,7 @@ impl Bootstrap {
 }
 
 fn refused(error: &ConfigurationError) -> StartError {
-    StartError { message: format!("the configuration cannot be used: {}", crate::interface::Chain(error)) }
+    StartError { message: format!("the configuration cannot be used: {}", Chain(error)) }
 }
 
 /// Returns the application for these settings.
@@ -129,12 +128,7 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
             configured: settings.installation_id.clone(),
             ..Default::default()
         })
-        .with_component_parameters::<SimulatedFulfilment>(SimulatedFulfilmentParameters {
-            settings: settings.simulated.clone(),
-        })
-        .with_component_parameters::<SimulatedObservation>(SimulatedObservationParameters {
-            settings: settings.simulated.clone(),
-        })
+        .with_component_parameters::<Simulation>(SimulationParameters { settings: settings.simulated.clone() })
         .with_component_parameters::<Engine>(EngineParameters {
             policy: settings.policy.clone(),
             default_api: match settings.provider_kind {

@@ -4,11 +4,12 @@
 //! doing follows from the two and from the settings; that it ends, the caller says. So the same token gives the same
 //! hosts, in any process.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde_json::json;
-use shaku::{Component, Keyed};
-
-use std::sync::Arc;
+use shaku::{Component, Interface, Keyed};
 
 use crate::application::ProviderError;
 use crate::application::ports::{Acquired, Clock, Fulfilment, Host, Launch, Observation, Owner, Released, Search};
@@ -97,15 +98,35 @@ fn is_reclaimed(host: &Traits, settings: &SimulatedSettings) -> bool {
     host.price_type == PriceType::Spot && (host.hash / 100) % 100 < u32::from(settings.reclaim_percent)
 }
 
+/// Knows how simulated hosts behave. Keyed components take no parameters of their own, so that this one holds them.
+pub trait Behaviour: Interface {
+    /// Returns the settings.
+    fn settings(&self) -> &SimulatedSettings;
+}
+
+/// Holds the settings of the simulated provider.
+#[derive(Component)]
+#[shaku(interface = Behaviour)]
+pub struct Simulation {
+    /// How the hosts behave.
+    #[shaku(default)]
+    settings: SimulatedSettings,
+}
+
+impl Behaviour for Simulation {
+    fn settings(&self) -> &SimulatedSettings {
+        &self.settings
+    }
+}
+
 /// Launches and ends simulated hosts.
 #[derive(Component)]
 #[shaku(interface = Fulfilment)]
 pub struct SimulatedFulfilment {
     #[shaku(inject)]
     clock: Arc<dyn Clock>,
-    /// How the hosts behave.
-    #[shaku(default)]
-    settings: SimulatedSettings,
+    #[shaku(inject)]
+    behaviour: Arc<dyn Behaviour>,
 }
 
 impl Keyed for SimulatedFulfilment {
@@ -124,7 +145,7 @@ impl Fulfilment for SimulatedFulfilment {
         let now = self.clock.now();
         let host = |index| {
             let id = id_of(launch, index)?;
-            sight(&id, None, &self.settings, now).ok_or_else(|| {
+            sight(&id, None, self.behaviour.settings(), now).ok_or_else(|| {
                 ProviderError::new(LAUNCHING, FailureClass::Unknown, format!("{id} is not an id of a simulated host"))
             })
         };
@@ -143,9 +164,8 @@ impl Fulfilment for SimulatedFulfilment {
 pub struct SimulatedObservation {
     #[shaku(inject)]
     clock: Arc<dyn Clock>,
-    /// How the hosts behave.
-    #[shaku(default)]
-    settings: SimulatedSettings,
+    #[shaku(inject)]
+    behaviour: Arc<dyn Behaviour>,
 }
 
 impl Keyed for SimulatedObservation {
@@ -157,7 +177,7 @@ impl Keyed for SimulatedObservation {
 impl Observation for SimulatedObservation {
     async fn observe(&self, hosts: &[Host]) -> Result<Vec<Sighting>, ProviderError> {
         let now = self.clock.now();
-        Ok(hosts.iter().filter_map(|host| sight(&host.id, host.ending_since, &self.settings, now)).collect())
+        Ok(hosts.iter().filter_map(|host| sight(&host.id, host.ending_since, self.behaviour.settings(), now)).collect())
     }
 
     async fn find(&self, _: &Search) -> Result<Vec<Sighting>, ProviderError> {
@@ -167,10 +187,11 @@ impl Observation for SimulatedObservation {
 
     async fn interruptions(&self, hosts: &[Host]) -> Result<Vec<(MachineId, Interruption)>, ProviderError> {
         let now = self.clock.now();
+        let settings = self.behaviour.settings();
         let notice = |host: &Host| {
-            let traits = traits_of(&host.id).filter(|traits| is_reclaimed(traits, &self.settings))?;
-            let lead = std::time::Duration::from_mins(2).min(self.settings.reclaim_after);
-            let at = traits.launched_at.after(self.settings.reclaim_after.checked_sub(lead)?);
+            let traits = traits_of(&host.id).filter(|traits| is_reclaimed(traits, settings))?;
+            let lead = Duration::from_mins(2).min(settings.reclaim_after);
+            let at = traits.launched_at.after(settings.reclaim_after.checked_sub(lead)?);
             let code = "marked-for-termination".to_owned();
             (now >= at).then(|| (host.id.clone(), Interruption { code, at }))
         };
@@ -182,7 +203,6 @@ impl Observation for SimulatedObservation {
 mod tests {
     use super::*;
     use crate::domain::request::{Attempt, AttemptState};
-    use std::time::Duration;
 
     struct Noon(i64);
 
@@ -190,6 +210,10 @@ mod tests {
         fn now(&self) -> Timestamp {
             Timestamp::from_seconds(1_760_000_000 + self.0)
         }
+    }
+
+    fn behaves(settings: &SimulatedSettings) -> Arc<dyn Behaviour> {
+        Arc::new(Simulation { settings: settings.clone() })
     }
 
     fn attempt(count: u32, price_type: PriceType) -> Attempt {
@@ -204,7 +228,7 @@ mod tests {
     }
 
     async fn launched(second: i64, settings: &SimulatedSettings, attempt: &Attempt) -> Vec<Sighting> {
-        let provider = SimulatedFulfilment { clock: Arc::new(Noon(second)), settings: settings.clone() };
+        let provider = SimulatedFulfilment { clock: Arc::new(Noon(second)), behaviour: behaves(settings) };
         let plan = LaunchPlan::default();
         provider.acquire(Launch { attempt, plan: &plan, user_data: None }).await.unwrap().hosts
     }
@@ -248,7 +272,7 @@ mod tests {
             .iter()
             .map(|host| Host { id: host.id.clone(), price_type: PriceType::Spot, ending_since: None })
             .collect();
-        let watch = |second| SimulatedObservation { clock: Arc::new(Noon(second)), settings: settings.clone() };
+        let watch = |second| SimulatedObservation { clock: Arc::new(Noon(second)), behaviour: behaves(&settings) };
         assert!(watch(479).interruptions(&hosts).await.unwrap().is_empty());
         let marked = watch(480).interruptions(&hosts).await.unwrap();
         assert!((250..350).contains(&marked.len()), "{}", marked.len());

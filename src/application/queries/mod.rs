@@ -5,5 +5,7 @@ mod get_request_status;
 mod get_return_requests;
 
 pub use get_available_templates::{GetAvailableTemplates, GetAvailableTemplatesHandler};
-pub use get_request_status::{GetRequestStatus, GetRequestStatusHandler, HostResult, HostView, RequestView};
+pub use get_request_status::{
+    GetRequestStatus, GetRequestStatusHandler, GetRequestStatusHandlerParameters, HostResult, HostView, RequestView,
+};
 pub use get_return_requests::{GetReturnRequests, GetReturnRequestsHandler, LostHost};
