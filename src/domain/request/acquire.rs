@@ -114,7 +114,7 @@ impl Acquire {
     }
 
     /// Returns why hosts are missing: each cause with its code, the most frequent first, and the pools tried.
-    pub fn shortfall_reasons(&self) -> Vec<String> {
+    fn shortfall_reasons(&self) -> Vec<String> {
         let mut causes: BTreeMap<(String, Option<String>), Vec<String>> = BTreeMap::new();
         for attempt in &self.attempts {
             match &attempt.state {
@@ -137,5 +137,26 @@ impl Acquire {
                 format!("{message} (tried {})", pools.join(", "))
             })
             .collect()
+    }
+
+    /// Says how many hosts are missing and why: what the cloud refused, and what died (R-45, INV-19).
+    pub(super) fn shortfall(&self, usable: usize) -> String {
+        let mut reasons = self.shortfall_reasons();
+        let mut deaths: Vec<&str> = self
+            .outcomes
+            .iter()
+            .filter_map(|outcome| match &outcome.verdict {
+                Verdict::Failed(reason) => Some(reason.as_str()),
+                Verdict::Executing | Verdict::Usable => None,
+            })
+            .collect();
+        let dead = deaths.len();
+        deaths.sort_unstable();
+        deaths.dedup();
+        if dead > 0 {
+            reasons.push(format!("{dead} launched and failed: {}", deaths.join(", ")));
+        }
+        let lead = format!("{usable} of {} hosts are usable", self.wanted);
+        if reasons.is_empty() { lead } else { format!("{lead}. {}", reasons.join(". ")) }
     }
 }

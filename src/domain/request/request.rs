@@ -269,7 +269,7 @@ impl Request {
                 let usable = outcomes.iter().filter(|o| o.verdict == Verdict::Usable).count();
                 acquire.outcomes = outcomes;
                 let wanted = acquire.wanted.get() as usize;
-                let message = if usable >= wanted { String::new() } else { shortfall(acquire, usable) };
+                let message = if usable >= wanted { String::new() } else { acquire.shortfall(usable) };
                 let to = match policy.partial {
                     _ if usable == 0 => RequestStatus::CompleteWithError,
                     PartialStatus::CompleteWithError if usable < wanted => RequestStatus::CompleteWithError,
@@ -376,27 +376,6 @@ impl Request {
         self.state.version = self.state.version.next();
         self.pending.clear();
     }
-}
-
-/// Says how many hosts are missing and why: what the cloud refused, and what died (R-45, INV-19).
-fn shortfall(acquire: &Acquire, usable: usize) -> String {
-    let mut reasons = acquire.shortfall_reasons();
-    let mut deaths: Vec<&str> = acquire
-        .outcomes
-        .iter()
-        .filter_map(|outcome| match &outcome.verdict {
-            Verdict::Failed(reason) => Some(reason.as_str()),
-            Verdict::Executing | Verdict::Usable => None,
-        })
-        .collect();
-    let dead = deaths.len();
-    deaths.sort_unstable();
-    deaths.dedup();
-    if dead > 0 {
-        reasons.push(format!("{dead} launched and failed: {}", deaths.join(", ")));
-    }
-    let lead = format!("{usable} of {} hosts are usable", acquire.wanted);
-    if reasons.is_empty() { lead } else { format!("{lead}. {}", reasons.join(". ")) }
 }
 
 #[cfg(test)]

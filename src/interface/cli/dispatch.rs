@@ -106,6 +106,9 @@ fn begin<C: Composition>(
     ignored: &[OsString],
 ) -> Result<Started<C::Module>, Failure> {
     let started = composition.start(options)?;
+    if let Some(hint) = &started.hint {
+        output::hint(hint);
+    }
     if !ignored.is_empty() {
         warn!(arguments = ?ignored, "arguments that are not known were ignored");
     }

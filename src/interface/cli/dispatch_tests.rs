@@ -166,6 +166,7 @@ impl Composition for Fake {
         Ok(Started {
             module: FakeApp { trouble: self.trouble, stored: self.stored, asked: Arc::clone(&self.asked) },
             budget: Budget::starting_now(time, time),
+            hint: None,
         })
     }
 
