@@ -63,7 +63,7 @@ fn read(call: &str, source: &Source) -> Result<(), Failure> {
         "requestMachines" => drop(wire::request_machines(&read(Empty::IsRefused)?)?),
         "requestReturnMachines" => drop(wire::return_machines(&read(Empty::IsRefused)?)?),
         "getRequestStatus" => drop(wire::request_ids(&read(Empty::IsRefused)?)?),
-        "getReturnRequests" => assert!(wire::held_hosts(&read(Empty::IsObject)?).skipped.is_empty()),
+        "getReturnRequests" => assert!(wire::held_hosts(&read(Empty::IsObject)?).problems.is_empty()),
         other => panic!("no call is named {other}"),
     }
     Ok(())

@@ -8,15 +8,14 @@ Stock moto 5.2.5 differs from EC2 in two points that this product rests on:
 
 Both are corrected below; everything else is moto as it comes.
 
-Usage: server.py READY_FILE CALLS_FILE
+Usage: server.py CALLS_FILE
 
-When the server listens, READY_FILE holds {"endpoint": ..., "subnets": [...], "image": ...}. Each call is appended to
-CALLS_FILE as its action and the milliseconds it took. The server ends when its standard input is closed.
+When the server listens, it prints {"endpoint": ..., "subnets": [...], "image": ...} as one line. Each call is appended
+to CALLS_FILE as its action and the milliseconds it took. The server ends when its standard input is closed.
 """
 
 import io
 import json
-import os
 import sys
 import threading
 import time
@@ -101,7 +100,7 @@ class Quiet(WSGIRequestHandler):
 
 
 def main():
-    ready, calls = sys.argv[1:3]
+    calls = sys.argv[1]
     open(calls, "w").close()
     application = Counted(DomainDispatcherApplication(create_backend_app), calls)
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
@@ -113,9 +112,7 @@ def main():
     subnets = [subnet.id for subnet in backend.describe_subnets()]
     image = backend.describe_images()[0].id
     about = {"endpoint": f"http://127.0.0.1:{server.server_port}", "subnets": subnets, "image": image}
-    with open(ready + ".new", "w") as file:
-        json.dump(about, file)
-    os.replace(ready + ".new", ready)
+    print(json.dumps(about), flush=True)
     sys.stdin.read()
 
 

@@ -85,8 +85,8 @@ impl<'m, M: Catalogue> Calls<'m, M> {
     /// # Errors
     /// [`Failure`] when the store cannot be used.
     pub async fn return_requests(&self, held: HeldHosts) -> Result<Answer, Failure> {
-        for error in &held.skipped {
-            warn!(%error, "a host that Host Factory holds cannot be read and is left out");
+        for error in &held.problems {
+            warn!(%error, skipped = held.skipped, "a host that Host Factory holds cannot be read and is left out");
         }
         let hosts = held.hosts;
         if hosts.is_empty() {

@@ -10,7 +10,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Se
 /// The most values of one document: enough for every host of the largest grid, little enough for 64 MiB.
 const MOST_VALUES: usize = 500_000;
 /// The most keys of one object; keys are compared with one another.
-const MOST_KEYS: usize = 500;
+const MOST_KEYS: usize = 256;
 
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq)]

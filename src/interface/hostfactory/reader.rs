@@ -24,8 +24,22 @@ pub enum Asked {
 pub struct HeldHosts {
     /// Those that could be read.
     pub hosts: Vec<HostRef>,
-    /// What is wrong with the others.
-    pub skipped: Vec<DomainError>,
+    /// How many could not.
+    pub skipped: usize,
+    /// What is wrong with the first of them.
+    pub problems: Vec<DomainError>,
+}
+
+impl HeldHosts {
+    /// The most problems that are kept; more of them say nothing new.
+    const MOST_PROBLEMS: usize = 10;
+
+    fn skip(&mut self, problem: DomainError) {
+        self.skipped += 1;
+        if self.problems.len() < Self::MOST_PROBLEMS {
+            self.problems.push(problem);
+        }
+    }
 }
 
 /// Reads the input of requestMachines: nested, flat, camelCase or `snake_case` (`hostfactory.md` 3.2).
@@ -88,11 +102,11 @@ pub fn held_hosts(input: &Members) -> HeldHosts {
             for (place, entry) in entries(&key, list) {
                 match host_of(&place, entry) {
                     Ok(host) => held.hosts.push(host),
-                    Err(error) => held.skipped.push(error),
+                    Err(error) => held.skip(error),
                 }
             }
         }
-        Err(error) => held.skipped.push(error),
+        Err(error) => held.skip(error),
     }
     held.hosts = without_repetitions(held.hosts);
     held
@@ -157,10 +171,10 @@ fn not(key: &str, found: &Json, wanted: &str) -> DomainError {
 }
 
 /// Returns the entries of a list with their places; anything else is its own only entry.
-fn entries<'v>(key: &str, value: &'v Json) -> Vec<(String, &'v Json)> {
+fn entries<'v>(key: &'v str, value: &'v Json) -> Box<dyn Iterator<Item = (String, &'v Json)> + 'v> {
     match value {
-        Json::List(list) => list.iter().enumerate().map(|(at, entry)| (format!("{key}[{at}]"), entry)).collect(),
-        single => vec![(key.to_owned(), single)],
+        Json::List(list) => Box::new(list.iter().enumerate().map(move |(at, entry)| (format!("{key}[{at}]"), entry))),
+        single => Box::new(std::iter::once((key.to_owned(), single))),
     }
 }
 

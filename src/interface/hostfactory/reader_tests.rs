@@ -134,8 +134,10 @@ fn held_hosts_that_cannot_be_read_are_left_out() {
     let text = r#"{"machines": [{"name": "$NAME", "machineId": "$ID"}, {"name": "a b"}, 5, {}, null, "$NAME"]}"#;
     let held = held_hosts(&input(text));
     assert_eq!(held.hosts, [host(Some(ID), Some(NAME)), host(None, Some(NAME))]);
-    assert_eq!(held.skipped.len(), 4);
-    assert_eq!(held_hosts(&input(r#"{"machines": 5}"#)).skipped.len(), 1);
+    assert_eq!((held.skipped, held.problems.len()), (4, 4));
+    assert_eq!(held_hosts(&input(r#"{"machines": 5}"#)).skipped, 1);
+    let crowd = held_hosts(&input(&format!(r#"{{"machines": [{}0]}}"#, "0,".repeat(1000))));
+    assert_eq!((crowd.skipped, crowd.problems.len()), (1001, HeldHosts::MOST_PROBLEMS));
 }
 
 #[test]
