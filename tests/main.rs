@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
 mod architecture;
+mod cli;
 mod contract;
 mod scripts;
 mod support;

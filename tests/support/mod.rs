@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What a call answered.
 #[derive(Debug)]
@@ -85,4 +86,34 @@ impl Sandbox {
 /// Returns the path of a wrapper script.
 pub(crate) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(name)
+}
+
+/// How long a call may take that has nothing to wait for.
+pub(crate) const AT_ONCE: Duration = Duration::from_secs(1);
+
+impl Sandbox {
+    /// Returns a sandbox configured for the provider without a cloud, its hosts ready at once.
+    pub(crate) fn simulated() -> Self {
+        let sandbox = Self::new();
+        let simulated = json!({"bootSeconds": 0, "shutdownSeconds": 0});
+        let config = json!({"provider": {"type": "simulated", "simulated": simulated}});
+        sandbox.write("conf/config.json", config.to_string());
+        let template = json!({"templateId": "Simulated-1", "maxNumber": 10, "attributes": {
+            "type": ["String", "X86_64"], "ncores": ["Numeric", "1"], "ncpus": ["Numeric", "1"],
+            "nram": ["Numeric", "1024"],
+        }});
+        sandbox.write("conf/testinstprov_templates.json", json!({"templates": [template]}).to_string());
+        sandbox
+    }
+
+    /// Returns the built program in a clean environment.
+    pub(crate) fn program(&self) -> Command {
+        self.command(env!("CARGO_BIN_EXE_hostfactory"))
+    }
+
+    /// Runs a call with its input in a file, as Host Factory does.
+    pub(crate) fn call(&self, verb: &str, input: impl AsRef<[u8]>) -> Answered {
+        let file = self.write("input/hf_in_a1B2c3", input);
+        Answered::of(&self.program().arg(verb).arg("-f").arg(file).output().unwrap())
+    }
 }
