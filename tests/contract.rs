@@ -247,3 +247,8 @@ proptest! {
         }
     }
 }
+
+/// Returns what a schema (`requestMachines.output`, `error.output`) finds wrong with a document.
+pub(crate) fn complaints_about(name: &str, document: &Value) -> Vec<String> {
+    complaints(&schema(name), document)
+}

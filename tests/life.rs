@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
@@ -19,7 +20,9 @@ pub(crate) struct Grid<'s> {
 impl Grid<'_> {
     /// Returns the command that carries out one call through its wrapper script.
     pub(crate) fn command(&self, call: &str, input: &Value) -> Command {
-        let file = self.sandbox.write("in/a call.json", input.to_string());
+        static CALLS: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("in/call {}.json", CALLS.fetch_add(1, Ordering::Relaxed));
+        let file = self.sandbox.write(&name, input.to_string());
         let mut command = self.sandbox.command(script(&format!("{call}.sh")));
         command
             .env("HOSTFACTORY_BIN", env!("CARGO_BIN_EXE_hostfactory"))
@@ -48,7 +51,8 @@ impl Grid<'_> {
 
     /// Asks for hosts and returns the request id.
     pub(crate) fn request(&self, template: &str, count: u32) -> String {
-        let answer = self.done("requestMachines", &json!({"template": {"templateId": template, "machineCount": count}}));
+        let answer =
+            self.done("requestMachines", &json!({"template": {"templateId": template, "machineCount": count}}));
         answer["requestId"].as_str().unwrap().to_owned()
     }
 
@@ -183,7 +187,9 @@ mod simulated_cloud {
                 .map(|answer| answer.document["requestId"].as_str().unwrap().to_owned())
                 .collect();
             assert_eq!(ids.len(), 10, "{strategy}: maxNumber is 10: {answers:?}");
-            assert!(answers.iter().filter(|answer| answer.code != 0).all(|answer| answer.message().contains("maxNumber")));
+            assert!(
+                answers.iter().filter(|answer| answer.code != 0).all(|answer| answer.message().contains("maxNumber"))
+            );
             for id in ids {
                 assert_eq!(Grid::named(&grid.settled(&id)).len(), 1);
             }

@@ -5,6 +5,9 @@
 mod architecture;
 mod cli;
 mod contract;
+#[cfg(all(feature = "aws", unix))]
+mod e2e;
+mod life;
 mod scripts;
 mod support;
 
