@@ -1,1 +1,4 @@
-//! providers
+//! Adapters that are a cloud, or stand in for one.
+
+#[cfg(feature = "aws")]
+pub mod aws;

@@ -1,0 +1,98 @@
+//! Our own HTTP client for the SDK: one bundle of certificates, and the proxy from the configuration.
+//!
+//! Loading certificates is most of the work of a process that asks AWS once, so one bundle file is read, not the
+//! system's whole folder.
+
+use std::path::{Path, PathBuf};
+
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+use crate::application::ProviderError;
+use crate::application::settings::AwsSettings;
+use crate::domain::FailureClass;
+
+/// Where Linux distributions keep their bundle.
+const SYSTEM_BUNDLES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// Never asked for through a proxy: the metadata services of the host and of its container.
+const NEVER_PROXIED: &str = "169.254.169.254,169.254.170.2,localhost,127.0.0.1";
+
+/// Returns the client for calls to AWS.
+///
+/// # Errors
+/// Class `Invalid` when the proxy is not an address, or the bundle cannot be read or holds no certificate.
+pub(super) fn client(settings: &AwsSettings) -> Result<SharedHttpClient, ProviderError> {
+    let proxy = match &settings.proxy {
+        Some(address) => ProxyConfig::all(address.as_str())
+            .map_err(|_| invalid("provider.aws.proxy is not of the form http://host:port".to_owned()))?
+            .no_proxy(NEVER_PROXIED),
+        None => ProxyConfig::from_env(),
+    };
+    Ok(with(trusted(settings.ca_bundle.as_deref())?, proxy))
+}
+
+/// Returns the client for the metadata service of this host: no proxy, no certificates.
+pub(super) fn direct_client() -> SharedHttpClient {
+    with(TrustStore::empty(), ProxyConfig::disabled())
+}
+
+fn with(trusted: TrustStore, proxy: ProxyConfig) -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder()
+            .proxy_config(proxy.clone())
+            .tls_provider(Provider::Rustls(CryptoMode::Ring));
+        // A context without further names cannot fail; the default one would only trust more than asked for.
+        if let Ok(context) = TlsContext::builder().with_trust_store(trusted.clone()).build() {
+            connector.set_tls_context(context);
+        }
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+        connector.build()
+    })
+}
+
+fn trusted(bundle: Option<&Path>) -> Result<TrustStore, ProviderError> {
+    let found = match bundle {
+        Some(path) => Some(path.to_owned()),
+        None => SYSTEM_BUNDLES.iter().map(PathBuf::from).find(|path| path.is_file()),
+    };
+    let Some(path) = found else { return Ok(TrustStore::default()) };
+    let pem = std::fs::read(&path)
+        .map_err(|error| invalid(format!("the certificates in {} cannot be read: {error}", path.display())))?;
+    let begin = b"-----BEGIN CERTIFICATE-----";
+    if !pem.windows(begin.len()).any(|window| window == begin) {
+        return Err(invalid(format!("{} holds no PEM certificate; correct provider.aws.caBundle", path.display())));
+    }
+    Ok(TrustStore::empty().with_pem_certificate(pem))
+}
+
+fn invalid(message: String) -> ProviderError {
+    ProviderError::new("configuration", FailureClass::Invalid, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundle_that_is_none_and_a_proxy_that_is_none_are_refused() {
+        let missing = AwsSettings { ca_bundle: Some("/nonexistent/bundle.pem".into()), ..AwsSettings::default() };
+        assert!(client(&missing).unwrap_err().message.contains("/nonexistent/bundle.pem"));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let empty = AwsSettings { ca_bundle: Some(file.path().into()), ..AwsSettings::default() };
+        assert!(client(&empty).unwrap_err().message.contains("caBundle"));
+        let proxy = AwsSettings { proxy: Some("not an address".into()), ..AwsSettings::default() };
+        assert_eq!(client(&proxy).unwrap_err().class, FailureClass::Invalid);
+        assert!(client(&AwsSettings::default()).is_ok());
+    }
+}
