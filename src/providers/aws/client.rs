@@ -64,10 +64,11 @@ impl AwsClients {
 
     async fn build(&self) -> Result<Clients, ProviderError> {
         let settings = &self.settings;
-        let region = settings.region.as_deref().map(str::trim).filter(|region| !region.is_empty()).ok_or_else(|| {
-            let text = "no AWS region is configured; set provider.aws.region or AWS_REGION";
-            ProviderError::new("configuration", FailureClass::Invalid, text)
-        })?;
+        let region =
+            settings.region.as_deref().map(str::trim).filter(|region| !region.is_empty()).ok_or_else(|| {
+                let text = "no AWS region is configured; set provider.aws.region or AWS_REGION";
+                ProviderError::new("configuration", FailureClass::Invalid, text)
+            })?;
         let region = Region::new(region.to_owned());
         let (http, metadata_http) = match &self.http_client {
             Some(client) => (client.clone(), client.clone()),

@@ -22,7 +22,14 @@ const CODES: &[(FailureClass, &[&str])] = &[
     ),
     (
         FailureClass::Server,
-        &["InternalError", "InternalFailure", "InternalServerError", "ServerInternal", "ServiceUnavailable", "Unavailable"],
+        &[
+            "InternalError",
+            "InternalFailure",
+            "InternalServerError",
+            "ServerInternal",
+            "ServiceUnavailable",
+            "Unavailable",
+        ],
     ),
     (
         FailureClass::Capacity,
@@ -124,10 +131,7 @@ const CODES: &[(FailureClass, &[&str])] = &[
             "ValidationException",
         ],
     ),
-    (
-        FailureClass::Idempotency,
-        &["IdempotentParameterMismatch", "IdempotentInstanceTerminated", "InvalidClientToken"],
-    ),
+    (FailureClass::Idempotency, &["IdempotentParameterMismatch", "IdempotentInstanceTerminated", "InvalidClientToken"]),
     (
         FailureClass::Gone,
         &[

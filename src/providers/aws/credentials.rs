@@ -54,8 +54,7 @@ pub(super) async fn provider(
         .connect_timeout(METADATA_TIMEOUT)
         .read_timeout(METADATA_TIMEOUT)
         .build();
-    let mut chain =
-        DefaultCredentialsChain::builder().configure(config).region(region.clone()).imds_client(metadata);
+    let mut chain = DefaultCredentialsChain::builder().configure(config).region(region.clone()).imds_client(metadata);
     if let Some(profile) = &settings.profile {
         chain = chain.profile_name(profile);
     }
@@ -164,8 +163,8 @@ struct Printed {
 
 /// The error holds no word of `text`.
 fn from_json(text: &str) -> Result<Credentials, &'static str> {
-    let printed: Printed = serde_json::from_str(text)
-        .map_err(|_| "printed JSON without the texts AccessKeyId and SecretAccessKey")?;
+    let printed: Printed =
+        serde_json::from_str(text).map_err(|_| "printed JSON without the texts AccessKeyId and SecretAccessKey")?;
     let expires = match printed.expiration {
         Some(when) => {
             let at = DateTime::from_str(&when, Format::DateTimeWithOffset)

@@ -158,7 +158,8 @@ mod tests {
     #[test]
     fn keys_and_secrets_are_masked_and_ids_are_not() {
         let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
-        let text = mask(&format!("key AKIAIOSFODNN7EXAMPLE with '{secret}' for i-0123456789abcdef0 in subnet-0a1b2c3d"));
+        let text =
+            mask(&format!("key AKIAIOSFODNN7EXAMPLE with '{secret}' for i-0123456789abcdef0 in subnet-0a1b2c3d"));
         assert_eq!(text, "key **** with '****' for i-0123456789abcdef0 in subnet-0a1b2c3d");
         let arn = "arn:aws:iam::123456789012:instance-profile/grid-hosts";
         assert_eq!(mask(arn), arn);

@@ -100,9 +100,11 @@ impl FakeAws {
     /// Answers in this order, whatever is asked; the last reply stays.
     pub(super) fn in_order(replies: impl IntoIterator<Item = Reply>) -> Self {
         let mut replies: VecDeque<Reply> = replies.into_iter().collect();
-        Self::new(move |_| {
-            if replies.len() > 1 { replies.pop_front().unwrap() } else { replies.front().unwrap().clone() }
-        })
+        Self::new(
+            move |_| {
+                if replies.len() > 1 { replies.pop_front().unwrap() } else { replies.front().unwrap().clone() }
+            },
+        )
     }
 
     pub(super) fn settings(&self) -> AwsSettings {
@@ -148,19 +150,14 @@ impl HttpConnector for FakeAws {
         self.seen.lock().unwrap().push(seen.clone());
         let reply = (self.script.lock().unwrap())(&seen);
         HttpConnectorFuture::ready(match reply {
-            Reply::Answer(status, body) => {
-                Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body)))
-            }
+            Reply::Answer(status, body) => Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body))),
             Reply::Lost => Err(ConnectorError::io("connection reset by peer".into())),
         })
     }
 }
 
 fn form(body: &str) -> Vec<(String, String)> {
-    body.split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(key, value)| (decoded(key), decoded(value)))
-        .collect()
+    body.split('&').filter_map(|pair| pair.split_once('=')).map(|(key, value)| (decoded(key), decoded(value))).collect()
 }
 
 fn decoded(text: &str) -> String {
@@ -204,10 +201,7 @@ pub(super) fn described(instances: &[String], next: Option<&str>) -> Reply {
     let sets = if instances.is_empty() {
         String::new()
     } else {
-        format!(
-            "<item><reservationId>r-0abc</reservationId><instancesSet>{}</instancesSet></item>",
-            instances.concat()
-        )
+        format!("<item><reservationId>r-0abc</reservationId><instancesSet>{}</instancesSet></item>", instances.concat())
     };
     Reply::ok(format!(
         "<DescribeInstancesResponse><reservationSet>{sets}</reservationSet>{next}</DescribeInstancesResponse>"

@@ -48,9 +48,8 @@ pub(super) fn direct_client() -> SharedHttpClient {
 
 fn with(trusted: TrustStore, proxy: ProxyConfig) -> SharedHttpClient {
     Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector = Connector::builder()
-            .proxy_config(proxy.clone())
-            .tls_provider(Provider::Rustls(CryptoMode::Ring));
+        let mut connector =
+            Connector::builder().proxy_config(proxy.clone()).tls_provider(Provider::Rustls(CryptoMode::Ring));
         // A context without further names cannot fail; the default one would only trust more than asked for.
         if let Ok(context) = TlsContext::builder().with_trust_store(trusted.clone()).build() {
             connector.set_tls_context(context);

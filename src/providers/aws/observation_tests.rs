@@ -37,8 +37,7 @@ async fn no_hosts_ask_nobody() {
 #[tokio::test]
 async fn a_thousand_hosts_are_five_filtered_pages() {
     let fake = FakeAws::new(|seen| {
-        let found: Vec<String> =
-            seen.list("Filter.1.Value").into_iter().map(|id| instance(id, RUNNING, "")).collect();
+        let found: Vec<String> = seen.list("Filter.1.Value").into_iter().map(|id| instance(id, RUNNING, "")).collect();
         described(&found, None)
     });
     assert_eq!(over(&fake).observe(&hosts(1_000)).await.unwrap().len(), 1_000);
@@ -172,7 +171,10 @@ async fn hosts_are_found_by_token_by_request_and_by_name() {
     );
     assert_eq!(seen[2].list("Filter.2.Value").len(), 199);
     assert_eq!(seen[3].list("Filter.2.Value").len(), 51);
-    assert_eq!((seen[3].get("Filter.1.Value.1"), seen[3].get("Filter.2.Name")), (Some("grid-1"), Some("private-dns-name")));
+    assert_eq!(
+        (seen[3].get("Filter.1.Value.1"), seen[3].get("Filter.2.Name")),
+        (Some("grid-1"), Some("private-dns-name"))
+    );
 }
 
 fn spot_request(n: u32, code: &str, updated: &str) -> String {
@@ -194,17 +196,12 @@ fn spot_page(items: &[String]) -> Reply {
 #[tokio::test]
 async fn spot_hosts_that_are_taken_away_are_named_with_code_and_time() {
     const AT: &str = "<updateTime>2026-01-31T12:00:00.000Z</updateTime>";
-    const GONE: [&str; 4] = [
-        "marked-for-termination",
-        "marked-for-stop",
-        "instance-terminated-no-capacity",
-        "instance-stopped-by-price",
-    ];
+    const GONE: [&str; 4] =
+        ["marked-for-termination", "marked-for-stop", "instance-terminated-no-capacity", "instance-stopped-by-price"];
     let page: Vec<String> =
         (0..).zip(GONE).map(|(n, code)| spot_request(n, code, AT)).chain([spot_request(4, "fulfilled", AT)]).collect();
     let fake = FakeAws::in_order([spot_page(&page)]);
-    let asked: Vec<Host> =
-        (0..5).map(|n| host(n, PriceType::Spot)).chain([host(5, PriceType::OnDemand)]).collect();
+    let asked: Vec<Host> = (0..5).map(|n| host(n, PriceType::Spot)).chain([host(5, PriceType::OnDemand)]).collect();
     let notices = over(&fake).interruptions(&asked).await.unwrap();
     let codes: Vec<&str> = notices.iter().map(|(_, notice)| notice.code.as_str()).collect();
     assert_eq!(codes, GONE);

@@ -146,8 +146,7 @@ async fn numbered(
         answer.map_err(|error| provider_error(TEMPLATES, &error))
     })
     .await?;
-    let found =
-        answer.launch_templates().first().ok_or_else(|| invalid(TEMPLATES, format!("{id} does not exist")))?;
+    let found = answer.launch_templates().first().ok_or_else(|| invalid(TEMPLATES, format!("{id} does not exist")))?;
     let number = match version {
         "$Latest" => found.latest_version_number(),
         "$Default" => found.default_version_number(),
@@ -191,3 +190,7 @@ async fn cpu(
     }
     Ok(cpu)
 }
+
+#[cfg(test)]
+#[path = "prepare_tests.rs"]
+mod tests;

@@ -96,9 +96,11 @@ fn metadata(options: &MetadataOptions) -> InstanceMetadataOptionsRequest {
     InstanceMetadataOptionsRequest::builder()
         .http_tokens(tokens)
         .set_http_put_response_hop_limit(options.hop_limit.map(i32::from))
-        .set_instance_metadata_tags(options.instance_tags.map(|on| {
-            if on { InstanceMetadataTagsState::Enabled } else { InstanceMetadataTagsState::Disabled }
-        }))
+        .set_instance_metadata_tags(
+            options
+                .instance_tags
+                .map(|on| if on { InstanceMetadataTagsState::Enabled } else { InstanceMetadataTagsState::Disabled }),
+        )
         .set_http_endpoint(options.enabled.map(|on| {
             if on { InstanceMetadataEndpointState::Enabled } else { InstanceMetadataEndpointState::Disabled }
         }))

@@ -41,7 +41,8 @@ fn invalid(text: impl Into<String>) -> ProviderError {
 /// Checks the boot script against what the request was frozen with, and encodes it.
 fn encoded(user_data: Option<&str>, frozen: Option<&Digest>) -> Result<Option<String>, ProviderError> {
     if user_data.map(|text| Digest::of(&[text])).as_ref() != frozen {
-        let text = "the boot script (userDataScript) is not the one the request was made with; put it back, or ask anew";
+        let text =
+            "the boot script (userDataScript) is not the one the request was made with; put it back, or ask anew";
         return Err(invalid(text));
     }
     user_data.map(|text| fits(text).map(|()| aws_smithy_types::base64::encode(text))).transpose()
@@ -60,11 +61,18 @@ fn acquired(answer: &RunInstancesOutput) -> Result<Acquired, ProviderError> {
     if instances.is_empty() {
         return Err(incomplete(OPERATION, "it names no instance"));
     }
-    let hosts = instances.iter().map(|instance| sighting::of_instance(OPERATION, instance)).collect::<Result<_, _>>()?;
+    let hosts =
+        instances.iter().map(|instance| sighting::of_instance(OPERATION, instance)).collect::<Result<_, _>>()?;
     Ok(Acquired { hosts, resource: answer.reservation_id().map(str::to_owned) })
 }
 
 impl RunInstances {
+    /// Returns the component over these clients.
+    #[cfg(test)]
+    pub(super) fn over(clients: Arc<dyn ClientSource>) -> Self {
+        Self { clients }
+    }
+
     /// Takes in what the token has launched already; where that is nothing, or cannot be seen, `error` stands.
     async fn launched_before(
         &self,
@@ -113,9 +121,7 @@ impl Fulfilment for RunInstances {
         })
         .await;
         match outcome {
-            Err(error) if error.class == FailureClass::Idempotency => {
-                self.launched_before(clients, token, error).await
-            }
+            Err(error) if error.class == FailureClass::Idempotency => self.launched_before(clients, token, error).await,
             other => other,
         }
     }

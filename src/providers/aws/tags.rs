@@ -115,7 +115,10 @@ mod tests {
         }
     }
 
-    fn tags_of(settings: &[(&str, &str)], template: &[(&str, &str)]) -> Result<BTreeMap<String, String>, ProviderError> {
+    fn tags_of(
+        settings: &[(&str, &str)],
+        template: &[(&str, &str)],
+    ) -> Result<BTreeMap<String, String>, ProviderError> {
         let owned = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
             pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
         };
@@ -160,8 +163,13 @@ mod tests {
     #[test]
     fn shown_tags_are_the_operators() {
         let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
-        let tags =
-            [tag("team", "b"), tag("aws:ec2:fleet-id", "f"), tag(OWNER, "grid-1"), tag("Name", "x=y"), tag(ACCOUNT, "p")];
+        let tags = [
+            tag("team", "b"),
+            tag("aws:ec2:fleet-id", "f"),
+            tag(OWNER, "grid-1"),
+            tag("Name", "x=y"),
+            tag(ACCOUNT, "p"),
+        ];
         assert_eq!(shown(&tags), "Name=x=y;team=b");
         assert_eq!(value_of(&tags, OWNER).as_deref(), Some("grid-1"));
     }

@@ -71,7 +71,8 @@ async fn end(clients: &Clients, policy: Policy, batch: Vec<MachineId>, released:
             Ok(Outcome::Ended(ids)) => {
                 let (ended, missing) = split(part, &ids);
                 released.accepted.extend(ended);
-                let error = ProviderError::new(OPERATION, FailureClass::Server, "AWS did not name the host in its answer");
+                let error =
+                    ProviderError::new(OPERATION, FailureClass::Server, "AWS did not name the host in its answer");
                 give_up(released, missing, &error);
             }
             Ok(Outcome::Refused(error, named)) => {
