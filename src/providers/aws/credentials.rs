@@ -192,6 +192,9 @@ mod tests {
     const INI: &str =
         "[default]\naws_access_key_id = AKIDINI\naws_secret_access_key = CANARY\naws_session_token = TOKEN\n";
 
+    /// A script that is still open for writing in a process forked meanwhile cannot be run ("text file busy").
+    static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
     fn http() -> SharedHttpClient {
         direct_client()
     }
@@ -220,6 +223,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_script_may_print_ini_text_with_or_without_its_section() {
+        let _alone = ONE_AT_A_TIME.lock().await;
         let folder = tempfile::tempdir().unwrap();
         for text in [INI, INI.trim_start_matches("[default]\n")] {
             let found = load(script(&folder, &format!("cat <<'END'\n{text}END"))).await.unwrap();
@@ -229,6 +233,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_script_may_print_json_with_an_expiry() {
+        let _alone = ONE_AT_A_TIME.lock().await;
         let folder = tempfile::tempdir().unwrap();
         let json = r#"{"Version":1,"AccessKeyId":"AKIDJSON","SecretAccessKey":"CANARY","SessionToken":"T",
             "Expiration":"2030-01-31T12:00:00Z"}"#;
@@ -239,6 +244,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_script_prints_is_never_shown() {
+        let _alone = ONE_AT_A_TIME.lock().await;
         let folder = tempfile::tempdir().unwrap();
         for body in [
             "echo '{\"AccessKeyId\": \"CANARY\", \"x\": CANARY'",

@@ -65,7 +65,12 @@ fn dispatch_error(operation: &str, error: &(dyn Error + 'static)) -> ProviderErr
                 return ProviderError::new(operation, FailureClass::AuthExpired, NO_CREDENTIALS);
             }
             Some(other) => {
-                let text = format!("the AWS credentials could not be loaded: {}", causes(other));
+                let why = causes(other);
+                let text = if why.contains("IMDS") {
+                    format!("{NO_CREDENTIALS} ({why})")
+                } else {
+                    format!("the AWS credentials could not be loaded: {why}")
+                };
                 return ProviderError::new(operation, FailureClass::AuthExpired, text);
             }
             None => cause = current.source(),
@@ -75,7 +80,8 @@ fn dispatch_error(operation: &str, error: &(dyn Error + 'static)) -> ProviderErr
     if text.contains("identity resolver timed out") {
         return ProviderError::new(operation, FailureClass::AuthExpired, format!("{NO_CREDENTIALS} ({text})"));
     }
-    ProviderError::new(operation, FailureClass::Network, text)
+    let hint = if text.contains("invalid peer certificate") { " (is it in provider.aws.caBundle?)" } else { "" };
+    ProviderError::new(operation, FailureClass::Network, text + hint)
 }
 
 /// Returns an error for an answer that arrived and lacks what it must have. What the call did is not known.

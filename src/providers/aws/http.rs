@@ -10,6 +10,10 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use crate::application::ProviderError;
 use crate::application::settings::AwsSettings;
@@ -55,7 +59,7 @@ fn with(trusted: TrustStore, proxy: ProxyConfig) -> SharedHttpClient {
             connector.set_tls_context(context);
         }
         connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
         connector.build()
     })
 }
@@ -68,11 +72,24 @@ fn trusted(bundle: Option<&Path>) -> Result<TrustStore, ProviderError> {
     let Some(path) = found else { return Ok(TrustStore::default()) };
     let pem = std::fs::read(&path)
         .map_err(|error| invalid(format!("the certificates in {} cannot be read: {error}", path.display())))?;
-    let begin = b"-----BEGIN CERTIFICATE-----";
-    if !pem.windows(begin.len()).any(|window| window == begin) {
+    let usable = usable(&String::from_utf8_lossy(&pem));
+    if usable.is_empty() {
         return Err(invalid(format!("{} holds no PEM certificate; correct provider.aws.caBundle", path.display())));
     }
-    Ok(TrustStore::empty().with_pem_certificate(pem))
+    Ok(TrustStore::empty().with_pem_certificate(usable))
+}
+
+/// The certificates that can be read, and nothing else: the HTTP client panics over any other.
+fn usable(bundle: &str) -> String {
+    bundle
+        .split_inclusive("-----END CERTIFICATE-----")
+        .filter_map(|block| block.find("-----BEGIN CERTIFICATE-----").and_then(|begin| block.get(begin..)))
+        .filter(|block| {
+            CertificateDer::from_pem_slice(block.as_bytes())
+                .is_ok_and(|certificate| RootCertStore::empty().add(certificate).is_ok())
+        })
+        .flat_map(|block| [block, "\n"])
+        .collect()
 }
 
 fn invalid(message: String) -> ProviderError {
@@ -87,11 +104,26 @@ mod tests {
     fn a_bundle_that_is_none_and_a_proxy_that_is_none_are_refused() {
         let missing = AwsSettings { ca_bundle: Some("/nonexistent/bundle.pem".into()), ..AwsSettings::default() };
         assert!(client(&missing).unwrap_err().message.contains("/nonexistent/bundle.pem"));
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let empty = AwsSettings { ca_bundle: Some(file.path().into()), ..AwsSettings::default() };
-        assert!(client(&empty).unwrap_err().message.contains("caBundle"));
+        let broken = "-----BEGIN CERTIFICATE-----\nZm9v\n-----END CERTIFICATE-----\n";
+        for text in ["", "no certificate", broken, "-----BEGIN CERTIFICATE-----\nZm9v"] {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+            let settings = AwsSettings { ca_bundle: Some(file.path().into()), ..AwsSettings::default() };
+            assert!(client(&settings).unwrap_err().message.contains("caBundle"), "{text}");
+        }
         let proxy = AwsSettings { proxy: Some("not an address".into()), ..AwsSettings::default() };
         assert_eq!(client(&proxy).unwrap_err().class, FailureClass::Invalid);
         assert!(client(&AwsSettings::default()).is_ok());
+    }
+
+    /// Self-signed by this key alone, for nobody.
+    const CERTIFICATE: &str = include_str!("testdata/certificate.pem");
+
+    #[test]
+    fn a_broken_certificate_does_not_cost_the_others() {
+        let broken = "-----BEGIN CERTIFICATE-----\nZm9v\n-----END CERTIFICATE-----\n";
+        let bundle = format!("# a comment\n{broken}{CERTIFICATE}\n{broken}");
+        assert_eq!(usable(&bundle).trim(), CERTIFICATE.trim());
+        assert_eq!(usable(broken), "");
     }
 }

@@ -15,7 +15,7 @@ use crate::application::ProviderError;
 use crate::application::ports::{Host, Observation, Search};
 use crate::domain::machine::{Interruption, Sighting};
 use crate::domain::template::{PriceType, ProviderKind};
-use crate::domain::{ClientToken, FailureClass, MachineId};
+use crate::domain::{ClientToken, FailureClass, HostName, MachineId};
 
 /// The most values of all filters of one request (`aws-semantics.md` section 9).
 const MOST_FILTER_VALUES: usize = 200;
@@ -172,7 +172,7 @@ impl Observation for AwsObservation {
                 let mut seen = Vec::new();
                 // One value of each request is the owner.
                 for batch in names.chunks(MOST_FILTER_VALUES - 1) {
-                    let names = filter("private-dns-name", batch.iter().map(|name| name.as_str()));
+                    let names = filter("private-dns-name", batch.iter().map(HostName::as_str));
                     let filters = [owned_by(installation.as_str()), names];
                     seen.extend(sightings(&instances(clients, self.policy(), &filters).await?)?);
                 }

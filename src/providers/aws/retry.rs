@@ -130,7 +130,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_is_repeated_once_the_budget_allows_no_new_step() {
-        let budget = Budget::starting_now(Duration::ZERO, Duration::from_secs(60));
+        let budget = Budget::starting_now(Duration::ZERO, Duration::from_mins(1));
         assert_eq!(budget.scope(calls_until_given_up(FailureClass::Throttle, quick(5))).await, 1);
     }
 

@@ -6,11 +6,12 @@ fn ids(count: u32) -> Vec<MachineId> {
 }
 
 fn accepted(seen: &Seen) -> Reply {
-    let items: String = seen
+    let items: Vec<String> = seen
         .list("InstanceId")
         .iter()
         .map(|id| format!("<item><instanceId>{id}</instanceId><currentState><code>32</code></currentState></item>"))
         .collect();
+    let items = items.concat();
     Reply::ok(format!("<TerminateInstancesResponse><instancesSet>{items}</instancesSet></TerminateInstancesResponse>"))
 }
 
