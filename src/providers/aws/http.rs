@@ -1,0 +1,129 @@
+//! Our own HTTP client for the SDK: one bundle of certificates, and the proxy from the configuration.
+//!
+//! Loading certificates is most of the work of a process that asks AWS once, so one bundle file is read, not the
+//! system's whole folder.
+
+use std::path::{Path, PathBuf};
+
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::application::ProviderError;
+use crate::application::settings::AwsSettings;
+use crate::domain::FailureClass;
+
+/// Where Linux distributions keep their bundle.
+const SYSTEM_BUNDLES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// Never asked for through a proxy: the metadata services of the host and of its container.
+const NEVER_PROXIED: &str = "169.254.169.254,169.254.170.2,localhost,127.0.0.1";
+
+/// Returns the client for calls to AWS.
+///
+/// # Errors
+/// Class `Invalid` when the proxy is not an address, or the bundle cannot be read or holds no certificate.
+pub(super) fn client(settings: &AwsSettings) -> Result<SharedHttpClient, ProviderError> {
+    let proxy = match &settings.proxy {
+        Some(address) => ProxyConfig::all(address.as_str())
+            .map_err(|_| invalid("provider.aws.proxy is not of the form http://host:port".to_owned()))?
+            .no_proxy(NEVER_PROXIED),
+        None => ProxyConfig::from_env(),
+    };
+    Ok(with(trusted(settings.ca_bundle.as_deref())?, proxy))
+}
+
+/// Returns the client for the metadata service of this host: no proxy, no certificates.
+pub(super) fn direct_client() -> SharedHttpClient {
+    with(TrustStore::empty(), ProxyConfig::disabled())
+}
+
+fn with(trusted: TrustStore, proxy: ProxyConfig) -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector =
+            Connector::builder().proxy_config(proxy.clone()).tls_provider(Provider::Rustls(CryptoMode::Ring));
+        // A context without further names cannot fail; the default one would only trust more than asked for.
+        if let Ok(context) = TlsContext::builder().with_trust_store(trusted.clone()).build() {
+            connector.set_tls_context(context);
+        }
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.build()
+    })
+}
+
+fn trusted(bundle: Option<&Path>) -> Result<TrustStore, ProviderError> {
+    let found = match bundle {
+        Some(path) => Some(path.to_owned()),
+        None => SYSTEM_BUNDLES.iter().map(PathBuf::from).find(|path| path.is_file()),
+    };
+    let Some(path) = found else { return Ok(TrustStore::default()) };
+    let pem = std::fs::read(&path)
+        .map_err(|error| invalid(format!("the certificates in {} cannot be read: {error}", path.display())))?;
+    let usable = usable(&String::from_utf8_lossy(&pem));
+    if usable.is_empty() {
+        return Err(invalid(format!("{} holds no PEM certificate; correct provider.aws.caBundle", path.display())));
+    }
+    Ok(TrustStore::empty().with_pem_certificate(usable))
+}
+
+/// The certificates that can be read, and nothing else: the HTTP client panics over any other.
+fn usable(bundle: &str) -> String {
+    bundle
+        .split_inclusive("-----END CERTIFICATE-----")
+        .filter_map(|block| block.find("-----BEGIN CERTIFICATE-----").and_then(|begin| block.get(begin..)))
+        .filter(|block| {
+            CertificateDer::from_pem_slice(block.as_bytes())
+                .is_ok_and(|certificate| RootCertStore::empty().add(certificate).is_ok())
+        })
+        .flat_map(|block| [block, "\n"])
+        .collect()
+}
+
+fn invalid(message: String) -> ProviderError {
+    ProviderError::new("configuration", FailureClass::Invalid, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundle_that_is_none_and_a_proxy_that_is_none_are_refused() {
+        let missing = AwsSettings { ca_bundle: Some("/nonexistent/bundle.pem".into()), ..AwsSettings::default() };
+        assert!(client(&missing).unwrap_err().message.contains("/nonexistent/bundle.pem"));
+        let broken = "-----BEGIN CERTIFICATE-----\nZm9v\n-----END CERTIFICATE-----\n";
+        for text in ["", "no certificate", broken, "-----BEGIN CERTIFICATE-----\nZm9v"] {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+            let settings = AwsSettings { ca_bundle: Some(file.path().into()), ..AwsSettings::default() };
+            assert!(client(&settings).unwrap_err().message.contains("caBundle"), "{text}");
+        }
+        let proxy = AwsSettings { proxy: Some("not an address".into()), ..AwsSettings::default() };
+        assert_eq!(client(&proxy).unwrap_err().class, FailureClass::Invalid);
+        assert!(client(&AwsSettings::default()).is_ok());
+    }
+
+    /// Self-signed by this key alone, for nobody.
+    const CERTIFICATE: &str = include_str!("testdata/certificate.pem");
+
+    #[test]
+    fn a_broken_certificate_does_not_cost_the_others() {
+        let broken = "-----BEGIN CERTIFICATE-----\nZm9v\n-----END CERTIFICATE-----\n";
+        let bundle = format!("# a comment\n{broken}{CERTIFICATE}\n{broken}");
+        assert_eq!(usable(&bundle).trim(), CERTIFICATE.trim());
+        assert_eq!(usable(broken), "");
+    }
+}

@@ -1,0 +1,26 @@
+//! Amazon Web Services: hosts through EC2 `RunInstances`.
+//!
+//! Invariants: AWS types are named nowhere else in this crate; building a component does no I/O; no error, log line or
+//! `Debug` text holds a credential or user data.
+
+mod client;
+mod codes;
+mod credentials;
+mod error;
+mod http;
+mod observation;
+mod parameters;
+mod prepare;
+mod request;
+mod retry;
+mod run_instances;
+mod sighting;
+mod tags;
+mod terminate;
+
+#[cfg(test)]
+mod fake;
+
+pub use client::{AwsClients, AwsClientsParameters, ClientSource, Clients};
+pub use observation::AwsObservation;
+pub use run_instances::RunInstances;

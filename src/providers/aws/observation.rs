@@ -1,0 +1,209 @@
+//! Looks at hosts: paged, filtered reads that are complete or an error.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_ec2::types::{Filter, Instance, SpotInstanceRequest};
+use shaku::{Component, Keyed};
+
+use super::client::{ClientSource, Clients};
+use super::error::{incomplete, provider_error};
+use super::retry::{self, Policy};
+use super::{sighting, tags};
+use crate::application::ProviderError;
+use crate::application::ports::{Host, Observation, Search};
+use crate::domain::machine::{Interruption, Sighting};
+use crate::domain::template::{PriceType, ProviderKind};
+use crate::domain::{ClientToken, FailureClass, HostName, MachineId};
+
+/// The most values of all filters of one request (`aws-semantics.md` section 9).
+const MOST_FILTER_VALUES: usize = 200;
+/// The largest page.
+const PAGE: i32 = 1_000;
+const INSTANCES: &str = "DescribeInstances";
+const SPOT_REQUESTS: &str = "DescribeSpotInstanceRequests";
+/// The spot status codes that mean "going or gone" begin with these (section 14).
+const GOING: [&str; 3] = ["marked-for-", "instance-terminated-", "instance-stopped-"];
+
+/// Looks at hosts through EC2.
+#[derive(Component)]
+#[shaku(interface = Observation)]
+pub struct AwsObservation {
+    #[shaku(inject)]
+    clients: Arc<dyn ClientSource>,
+}
+
+impl Keyed for AwsObservation {
+    type KeyType = ProviderKind;
+    const KEY: ProviderKind = ProviderKind::Aws;
+}
+
+/// One page and the token of the next.
+type Page<T> = (Vec<T>, Option<String>);
+
+/// Collects all pages, or none.
+async fn all_pages<T, F, S>(operation: &str, policy: Policy, read: S) -> Result<Vec<T>, ProviderError>
+where
+    F: Future<Output = Result<Page<T>, ProviderError>>,
+    S: Fn(Option<String>) -> F,
+{
+    let mut all = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let (items, next) = retry::send(operation, policy, || read(token.clone())).await?;
+        all.extend(items);
+        let next = next.filter(|next| !next.is_empty());
+        match next {
+            None => return Ok(all),
+            Some(_) if next == token => {
+                let text = "AWS gave the same page token twice";
+                return Err(ProviderError::new(operation, FailureClass::Paging, text));
+            }
+            Some(_) => token = next,
+        }
+    }
+}
+
+fn filter(name: impl Into<String>, values: impl IntoIterator<Item = impl Into<String>>) -> Filter {
+    Filter::builder().name(name).set_values(Some(values.into_iter().map(Into::into).collect())).build()
+}
+
+/// Returns the reservation ids and instances that match all filters.
+async fn instances(
+    clients: &Clients,
+    policy: Policy,
+    filters: &[Filter],
+) -> Result<Vec<(Option<String>, Instance)>, ProviderError> {
+    all_pages(INSTANCES, policy, |token| async move {
+        let answer = clients
+            .ec2
+            .describe_instances()
+            .set_filters(Some(filters.to_vec()))
+            .max_results(PAGE)
+            .set_next_token(token)
+            .send()
+            .await
+            .map_err(|error| provider_error(INSTANCES, &error))?;
+        let found = answer
+            .reservations
+            .unwrap_or_default()
+            .into_iter()
+            .flat_map(|reservation| {
+                let id = reservation.reservation_id;
+                reservation.instances.unwrap_or_default().into_iter().map(move |instance| (id.clone(), instance))
+            })
+            .collect();
+        Ok((found, answer.next_token))
+    })
+    .await
+}
+
+fn sightings(found: &[(Option<String>, Instance)]) -> Result<Vec<Sighting>, ProviderError> {
+    found.iter().map(|(_, instance)| sighting::of_instance(INSTANCES, instance)).collect()
+}
+
+/// Returns the hosts that were launched with `token`, and their reservation.
+pub(super) async fn launched_with(
+    clients: &Clients,
+    policy: Policy,
+    token: &ClientToken,
+) -> Result<(Vec<Sighting>, Option<String>), ProviderError> {
+    let found = instances(clients, policy, &[filter("client-token", [token.as_str()])]).await?;
+    let reservation = found.first().and_then(|(reservation, _)| reservation.clone());
+    Ok((sightings(&found)?, reservation))
+}
+
+impl AwsObservation {
+    fn policy(&self) -> Policy {
+        Policy::describes(self.clients.settings())
+    }
+
+    async fn spot_requests(&self, ids: &[&str]) -> Result<Vec<SpotInstanceRequest>, ProviderError> {
+        let clients = self.clients.clients().await?;
+        all_pages(SPOT_REQUESTS, self.policy(), |token| async move {
+            let answer = clients
+                .ec2
+                .describe_spot_instance_requests()
+                .filters(filter("instance-id", ids.iter().copied()))
+                .max_results(PAGE)
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| provider_error(SPOT_REQUESTS, &error))?;
+            Ok((answer.spot_instance_requests.unwrap_or_default(), answer.next_token))
+        })
+        .await
+    }
+}
+
+/// The ids of these hosts, each once.
+fn ids_of<'a>(hosts: impl IntoIterator<Item = &'a Host>) -> Vec<&'a str> {
+    let mut ids: Vec<&str> = hosts.into_iter().map(|host| host.id.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+#[async_trait]
+impl Observation for AwsObservation {
+    async fn observe(&self, hosts: &[Host]) -> Result<Vec<Sighting>, ProviderError> {
+        let ids = ids_of(hosts);
+        let mut seen = Vec::with_capacity(ids.len());
+        for batch in ids.chunks(MOST_FILTER_VALUES) {
+            let clients = self.clients.clients().await?;
+            let found = instances(clients, self.policy(), &[filter("instance-id", batch.iter().copied())]).await?;
+            let asked: HashSet<&str> = batch.iter().copied().collect();
+            seen.extend(sightings(&found)?.into_iter().filter(|sighting| asked.contains(sighting.id.as_str())));
+        }
+        Ok(seen)
+    }
+
+    async fn find(&self, search: &Search) -> Result<Vec<Sighting>, ProviderError> {
+        let owned_by = |installation: &str| filter(format!("tag:{}", tags::OWNER), [installation]);
+        let clients = self.clients.clients().await?;
+        match search {
+            Search::Token(token) => Ok(launched_with(clients, self.policy(), token).await?.0),
+            Search::Request(installation, request) => {
+                let request = filter(format!("tag:{}", tags::REQUEST), [request.as_str()]);
+                sightings(&instances(clients, self.policy(), &[owned_by(installation.as_str()), request]).await?)
+            }
+            Search::Names(installation, names) => {
+                let mut seen = Vec::new();
+                // One value of each request is the owner.
+                for batch in names.chunks(MOST_FILTER_VALUES - 1) {
+                    let names = filter("private-dns-name", batch.iter().map(HostName::as_str));
+                    let filters = [owned_by(installation.as_str()), names];
+                    seen.extend(sightings(&instances(clients, self.policy(), &filters).await?)?);
+                }
+                Ok(seen)
+            }
+        }
+    }
+
+    async fn interruptions(&self, hosts: &[Host]) -> Result<Vec<(MachineId, Interruption)>, ProviderError> {
+        let ids = ids_of(hosts.iter().filter(|host| host.price_type == PriceType::Spot));
+        let mut notices = Vec::new();
+        for batch in ids.chunks(MOST_FILTER_VALUES) {
+            for request in self.spot_requests(batch).await? {
+                let Some(status) = request.status() else { continue };
+                let code = status.code().unwrap_or_default();
+                let Some(id) = request.instance_id().filter(|id| batch.contains(id)) else { continue };
+                if !GOING.iter().any(|prefix| code.starts_with(prefix)) {
+                    continue;
+                }
+                let at = status
+                    .update_time()
+                    .and_then(sighting::timestamp)
+                    .ok_or_else(|| incomplete(SPOT_REQUESTS, "missing field status.update_time"))?;
+                let id = id.parse().map_err(|error| incomplete(SPOT_REQUESTS, &format!("{error}")))?;
+                notices.push((id, Interruption { code: code.to_owned(), at }));
+            }
+        }
+        Ok(notices)
+    }
+}
+
+#[cfg(test)]
+#[path = "observation_tests.rs"]
+mod tests;
