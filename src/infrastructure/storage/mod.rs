@@ -1,5 +1,6 @@
 //! Stores: where requests, machines, templates and events are kept between two processes.
 
+mod checksum;
 mod folder;
 mod installation;
 mod json;

@@ -1,7 +1,7 @@
 //! The text of the JSON store: one valid document with one line for each thing it keeps.
 //!
 //! ```text
-//! {"checksum":"<SHA-256 of everything after the quotation mark that closes it>",
+//! {"checksum":"<16 hexadecimal digits over everything after them>",
 //! "schema":1,
 //! "nextSequence":7,
 //! "templates":{ … },
@@ -17,20 +17,19 @@ use std::fmt::Display;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::MachineSnapshot;
 use crate::domain::request::RequestSnapshot;
 use crate::domain::template::TemplateParts;
 use crate::domain::{Digest, MachineId, RequestId};
-use crate::infrastructure::storage::StoreState;
+use crate::infrastructure::storage::{StoreState, checksum};
 
 /// The form that this version writes, and the newest that it reads.
 pub(super) const SCHEMA: u64 = 1;
 
 const OPENING: &[u8] = b"{\"checksum\":\"";
-const CHECKSUM_LENGTH: usize = 64;
+const CHECKSUM_LENGTH: usize = 16;
 
 /// Whether events are wanted: most calls do without, and there may be many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,7 +83,7 @@ pub(super) fn encode(state: &StoreState) -> Result<Vec<u8>, serde_json::Error> {
     out.extend_from_slice(b"]}\n");
     let (head, rest) = out.split_at_mut(OPENING.len() + CHECKSUM_LENGTH);
     if let Some(place) = head.get_mut(OPENING.len()..) {
-        place.copy_from_slice(&checksum(rest));
+        place.copy_from_slice(&digits(rest));
     }
     Ok(out)
 }
@@ -155,7 +154,7 @@ pub(super) fn decode(text: &[u8], events: Events) -> Result<StoreState, Damage> 
 fn is_whole(text: &[u8]) -> bool {
     text.strip_prefix(OPENING)
         .and_then(|rest| rest.split_at_checked(CHECKSUM_LENGTH))
-        .is_some_and(|(expected, rest)| *expected == checksum(rest))
+        .is_some_and(|(expected, rest)| *expected == digits(rest))
 }
 
 /// A store of a newer version is named as such even when its checksum is taken in another way.
@@ -168,13 +167,13 @@ fn newer(text: &[u8]) -> Option<Damage> {
     (head.schema > SCHEMA).then_some(Damage::Newer(head.schema))
 }
 
-fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_LENGTH] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut hex = [b'0'; CHECKSUM_LENGTH];
-    for (pair, byte) in hex.chunks_exact_mut(2).zip(Sha256::digest(bytes)) {
-        for (digit, half) in pair.iter_mut().zip([byte >> 4, byte & 15]) {
-            *digit = DIGITS.get(usize::from(half)).copied().unwrap_or(b'0');
-        }
-    }
-    hex
+/// Returns the checksum as lower-case hexadecimal digits.
+fn digits(bytes: &[u8]) -> [u8; CHECKSUM_LENGTH] {
+    let sum = checksum::of(&[bytes]);
+    let mut shift = u64::BITS;
+    [0; CHECKSUM_LENGTH].map(|_: u8| {
+        shift -= 4;
+        let value = u8::try_from(sum >> shift & 15).unwrap_or(0);
+        if value < 10 { b'0' + value } else { b'a' - 10 + value }
+    })
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::de::DeserializeOwned;
-use sha2::{Digest as _, Sha256};
 
 use super::error::Fault;
 use crate::application::ports::Changes;
@@ -15,7 +14,7 @@ use crate::domain::machine::{Machine, MachineSnapshot};
 use crate::domain::request::{Request, RequestSnapshot};
 use crate::domain::template::{Template, TemplateParts};
 use crate::domain::{Digest, HostName, MachineId, RequestId, TemplateId, Timestamp};
-use crate::infrastructure::storage::rules;
+use crate::infrastructure::storage::{checksum, rules};
 
 const EVENT_TEXT: &str = "writing down an event";
 
@@ -219,12 +218,7 @@ fn document<T: DeserializeOwned>(table: &str, row: &Row<'_>) -> rusqlite::Result
 }
 
 fn checksum(table: &str, key: &str, text: &str) -> i64 {
-    let mut hasher = Sha256::new();
-    for part in [table, "\0", key, "\0", text] {
-        hasher.update(part);
-    }
-    let bytes = hasher.finalize();
-    bytes.first_chunk().map_or(0, |first| i64::from_be_bytes(*first))
+    checksum::of(&[table.as_bytes(), key.as_bytes(), text.as_bytes()]).cast_signed()
 }
 
 /// Returns a number as SQLite keeps it. Versions and sequences count commits and never come near the limit.
