@@ -81,7 +81,10 @@ fn dispatch_error(operation: &str, error: &(dyn Error + 'static)) -> ProviderErr
         return ProviderError::new(operation, FailureClass::AuthExpired, format!("{NO_CREDENTIALS} ({text})"));
     }
     let hint = if text.contains("invalid peer certificate") { " (is it in provider.aws.caBundle?)" } else { "" };
-    ProviderError::new(operation, FailureClass::Network, text + hint)
+    // The HTTP client marks in its text, and nowhere else, that it never had a connection.
+    let class =
+        if text.contains("client error (Connect)") { FailureClass::Unreachable } else { FailureClass::Network };
+    ProviderError::new(operation, class, text + hint)
 }
 
 /// Returns an error for an answer that arrived and lacks what it must have. What the call did is not known.
@@ -200,5 +203,22 @@ mod tests {
         ] {
             assert_eq!(provider_error("RunInstances", &error).class, FailureClass::Network);
         }
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_nobody_listens_at_is_unreachable() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let settings = crate::application::settings::AwsSettings {
+            region: Some("us-east-1".to_owned()),
+            endpoint_url: Some(format!("http://{closed}")),
+            ..Default::default()
+        };
+        let http = crate::providers::aws::http::direct_client();
+        let clients = crate::providers::aws::client::AwsClients::over(settings, http);
+        let ec2 = crate::providers::aws::client::ClientSource::clients(&clients).await.unwrap().ec2.clone();
+        let keys = aws_sdk_ec2::config::Credentials::new("AKID", "SECRET", None, None, "test");
+        let config = aws_sdk_ec2::config::Builder::new().credentials_provider(keys);
+        let error = ec2.describe_instances().customize().config_override(config).send().await.unwrap_err();
+        assert_eq!(provider_error("DescribeInstances", &error).class, FailureClass::Unreachable);
     }
 }

@@ -71,6 +71,7 @@ where
     S: FnMut() -> F,
 {
     let mut number = 0;
+    let mut may_have_worked = false;
     loop {
         let time = Budget::current().for_cloud_call();
         if time.is_zero() {
@@ -89,8 +90,15 @@ where
         let wait = policy.wait(number);
         let budget = Budget::current();
         let may_wait = budget.allows_new_step() && wait < budget.for_cloud_call();
+        may_have_worked |= matches!(error.class, FailureClass::Server | FailureClass::Network);
         if !is_passing(error.class) || number > policy.retries || !may_wait {
-            return Err(error);
+            // What could not be sent now may have been sent, and have worked, a moment ago.
+            let class = if may_have_worked && error.class.proves_nothing_was_done() {
+                FailureClass::Network
+            } else {
+                error.class
+            };
+            return Err(ProviderError { class, ..error });
         }
         tokio::time::sleep(wait).await;
     }
@@ -125,6 +133,24 @@ mod tests {
                 _ => 1,
             };
             assert_eq!(calls_until_given_up(class, quick(2)).await, wanted, "{class:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_may_have_worked_stays_ambiguous_when_it_cannot_be_sent_again() {
+        for (first, last) in [
+            (FailureClass::Network, FailureClass::Network),
+            (FailureClass::Server, FailureClass::Network),
+            (FailureClass::Throttle, FailureClass::Unreachable),
+        ] {
+            let calls = Cell::new(0);
+            let outcome: Result<(), _> = send("RunInstances", quick(2), || {
+                calls.set(calls.get() + 1);
+                let class = if calls.get() == 1 { first } else { FailureClass::Unreachable };
+                async move { Err(ProviderError::new("RunInstances", class, "scripted")) }
+            })
+            .await;
+            assert_eq!((outcome.unwrap_err().class, calls.get()), (last, 2));
         }
     }
 

@@ -115,6 +115,7 @@ fn is_about_hosts(class: FailureClass) -> bool {
         FailureClass::Throttle
         | FailureClass::Server
         | FailureClass::Network
+        | FailureClass::Unreachable
         | FailureClass::Capacity
         | FailureClass::SubnetCapacity
         | FailureClass::Quota
