@@ -106,7 +106,7 @@ fn bad(kind: Kind) -> Vec<String> {
         Kind::Flag => values.extend(["\"maybe\"".to_owned(), "2".to_owned(), "\"tru\"".to_owned()]),
         Kind::Word(_) | Kind::Level => values.extend(["\"something\"".to_owned(), "1".to_owned()]),
         Kind::Url | Kind::SecretUrl => {
-            values.extend(["\"ftp://x\"".to_owned(), "\"127.0.0.1:80\"".to_owned(), "80".to_owned()])
+            values.extend(["\"ftp://x\"".to_owned(), "\"127.0.0.1:80\"".to_owned(), "80".to_owned()]);
         }
         Kind::Name => values.extend(["\"a/b\"".to_owned(), "\"a b\"".to_owned()]),
         Kind::Tags => values.extend(["\"novalue\"".to_owned(), "{\"aws:x\": \"y\"}".to_owned(), "3".to_owned()]),

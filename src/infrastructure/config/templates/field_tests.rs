@@ -29,7 +29,7 @@ fn reading(kind: ProviderKind, dialect: Dialect, members: &[(&str, &str)]) -> Re
     let text = format!("{{\"templates\": [{{{}}}]}}", all.join(", "));
     std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), text.as_bytes()).unwrap();
     let settings = TemplateSettings { dialect, common_tags: vec!["team".to_owned()], ..TemplateSettings::default() };
-    file::read(&path, kind, &settings).unwrap()
+    file::read(&path, folder.path(), kind, &settings).unwrap()
 }
 
 fn read_all(members: &[(&str, &str)]) -> Result<(Template, String), String> {
@@ -46,10 +46,13 @@ fn read(name: &str, value: &str) -> Result<(Template, String), String> {
     read_all(&[(name, value)])
 }
 
+/// A value as JSON, and what shows that it acted.
+type Example = (&'static str, fn(&Template) -> bool);
+
 /// A value for each acting field that can be told from its being unset, and what shows that it acted.
 #[rustfmt::skip]
-fn acting(name: &str) -> Option<(&'static str, fn(&Template) -> bool)> {
-    let launch: (&'static str, fn(&Template) -> bool) = match name {
+fn acting(name: &str) -> Option<Example> {
+    let launch: Example = match name {
         "templateId" => ("\"t\"", |t| t.id().as_str() == "t"),
         "maxNumber" => ("\"7\"", |t| t.max_number().number() == 7),
         "attributes" => (r#"{"type": "NTX64", "ncpus": 2, "nram": 1}"#, |t| t.attributes().iter().count() == 4),

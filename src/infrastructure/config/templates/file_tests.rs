@@ -207,3 +207,34 @@ fn a_boot_script_shows_nowhere() {
     assert!(!shown.contains("canary"), "{shown}");
     assert!(template.launch().user_data.as_ref().unwrap().text().unwrap().contains("canary"));
 }
+
+shaku::module! {
+    Parts { components = [#[lazy] FileCatalogue], providers = [] }
+}
+
+#[test]
+fn the_component_is_built_from_the_settings_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "templates.json", format!("[{}]", template("t", "")).as_bytes());
+    let path = folder.path().to_str().unwrap();
+    let environment = [("HOSTFACTORY_CONFIG_DIR", path), ("HOSTFACTORY_WORK_DIR", path)].into_iter().collect();
+    let settings = crate::infrastructure::config::Settings::load(
+        &crate::infrastructure::config::Overrides::default(),
+        &environment,
+    )
+    .unwrap();
+    let parts =
+        Parts::builder().with_component_parameters::<FileCatalogue>(FileCatalogue::parameters(&settings)).build();
+    let catalogue: &dyn TemplateCatalogue = shaku::HasComponent::resolve_ref(&parts);
+    assert_eq!(ids(&catalogue.list().unwrap()), ["t"]);
+}
+
+#[test]
+fn a_file_of_many_templates_is_read_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let all: Vec<String> = (0..5000).map(|number| template(&format!("t{number}"), "")).collect();
+    put(folder.path(), "templates.json", format!("[{}]", all.join(",")).as_bytes());
+    let started = std::time::Instant::now();
+    assert_eq!(catalogue(folder.path()).list().unwrap().templates.len(), 5000);
+    assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
+}
