@@ -204,7 +204,7 @@ impl<'de> Visitor<'de> for Tree {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(2);
         while let Some(item) = access.next_element_seed(self)? {
             items.push(item);
         }
@@ -212,7 +212,7 @@ impl<'de> Visitor<'de> for Tree {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
-        let mut members: Vec<(Cow<'de, str>, Node<'de>)> = Vec::new();
+        let mut members: Vec<(Cow<'de, str>, Node<'de>)> = Vec::with_capacity(8);
         while let Some(key) = access.next_key_seed(Key)? {
             if self.strict && members.len() >= MOST_MEMBERS {
                 return Err(A::Error::custom(format_args!("an object has more than {MOST_MEMBERS} members")));
