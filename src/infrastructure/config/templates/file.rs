@@ -52,7 +52,7 @@ pub(super) fn find(
     let orb = [
         format!("{instance}_templates.json"),
         format!("{kind}_templates.json"),
-        "aws_templates.json".to_owned(),
+        format!("{}_templates.json", ProviderKind::Aws),
         "templates.json".to_owned(),
     ];
     orb.iter().map(|name| folder.join(name)).find(|path| path.is_file()).ok_or_else(|| CatalogueError::Unreadable {

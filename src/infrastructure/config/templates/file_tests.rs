@@ -67,7 +67,7 @@ fn the_file_is_found_under_any_of_its_names() {
         "awsprov_templates.json",
         "otherprov_templates.json",
         "inst_templates.json",
-        "aws_templates.json",
+        &format!("{}_templates.json", ProviderKind::Aws),
         "templates.json",
     ] {
         assert!(listed(name, &text).is_ok(), "{name}");
