@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_aws_or_we_would_not_take_is_refused() {
+    fn a_tag_that_cannot_be_set_is_refused() {
         let many: Vec<String> = (0..41).map(|n| format!("k{n}=v")).collect();
         for (json, word) in [
             (r#""novalue""#.to_owned(), "key=value"),
