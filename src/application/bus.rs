@@ -91,7 +91,7 @@ impl<'m, M: Catalogue> QueryBus<'m, M> {
         M: HasComponent<dyn Handler<Q>>,
     {
         let handler: &dyn Handler<Q> = self.module.resolve_ref();
-        let _span = info_span!("query", name = Q::NAME).entered();
+        let _span = info_span!("query", use_case = Q::NAME).entered();
         let mut answer = handler.handle(query);
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         match answer.as_mut().poll(&mut context) {
@@ -110,5 +110,5 @@ async fn run<M: Message>(handler: &dyn Handler<M>, message: M, budget: Budget) -
         debug!(micros = started.elapsed().as_micros(), ok = answer.is_ok(), "handled");
         answer
     };
-    work.instrument(info_span!("message", name = M::NAME)).await
+    work.instrument(info_span!("message", use_case = M::NAME)).await
 }

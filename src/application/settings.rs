@@ -1,10 +1,11 @@
 //! Settings of the providers, as plain data: read by `infrastructure::config`, used in `providers`.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How to reach AWS.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How to reach AWS. `Debug` leaves the proxy out, since its address may hold a password.
+#[derive(Clone, PartialEq, Eq)]
 pub struct AwsSettings {
     /// The region; always explicit, since looking it up on the host costs seconds.
     pub region: Option<String>,
@@ -32,6 +33,16 @@ pub struct AwsSettings {
     pub describe_interval: Duration,
     /// Tags for everything created, below the template's.
     pub tags: Vec<(String, String)>,
+}
+
+impl fmt::Debug for AwsSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwsSettings")
+            .field("region", &self.region)
+            .field("profile", &self.profile)
+            .field("endpoint_url", &self.endpoint_url)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for AwsSettings {

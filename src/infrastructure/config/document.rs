@@ -100,6 +100,9 @@ impl Node<'_> {
     }
 }
 
+/// The most members of one object where each is compared with those before it.
+const MOST_MEMBERS: usize = 2000;
+
 /// What is wrong with the bytes of a file.
 #[derive(Debug, thiserror::Error)]
 enum FileFault {
@@ -201,7 +204,7 @@ impl<'de> Visitor<'de> for Tree {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(2);
         while let Some(item) = access.next_element_seed(self)? {
             items.push(item);
         }
@@ -209,8 +212,11 @@ impl<'de> Visitor<'de> for Tree {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
-        let mut members: Vec<(Cow<'de, str>, Node<'de>)> = Vec::new();
+        let mut members: Vec<(Cow<'de, str>, Node<'de>)> = Vec::with_capacity(8);
         while let Some(key) = access.next_key_seed(Key)? {
+            if self.strict && members.len() >= MOST_MEMBERS {
+                return Err(A::Error::custom(format_args!("an object has more than {MOST_MEMBERS} members")));
+            }
             if self.strict && members.iter().any(|(known, _)| *known == key) {
                 return Err(A::Error::custom(format_args!("the key {:?} comes twice", super::text::short(&key))));
             }

@@ -35,7 +35,7 @@ pub(super) fn read(
 ) -> Result<Layers, ConfigurationError> {
     let mut layers = Layers { values: vec![None; KEYS.len()], warnings: Vec::new() };
     layers.take_defaults(folder)?;
-    layers.take_aws_variables(environment, folder)?;
+    layers.take_cloud_variables(environment, folder)?;
     if let Some(path) = find(folder, instance, "prov_config.json")? {
         with_members(&path, |file, members| ibm::take(&mut layers, file, members))?;
     }
@@ -159,7 +159,7 @@ impl Layers {
         Ok(())
     }
 
-    fn take_aws_variables(&mut self, environment: &Environment, folder: &Path) -> Result<(), ConfigurationError> {
+    fn take_cloud_variables(&mut self, environment: &Environment, folder: &Path) -> Result<(), ConfigurationError> {
         for (variable, key) in [
             (env::AWS_DEFAULT_REGION, "provider.aws.region"),
             (env::AWS_REGION, "provider.aws.region"),
@@ -218,10 +218,13 @@ impl Layers {
     fn take_variables(&mut self, environment: &Environment) -> Result<(), ConfigurationError> {
         let here = std::env::current_dir().unwrap_or_default();
         for (name, value) in environment.starting_with("HOSTFACTORY_") {
+            if env::VARIABLES.iter().any(|known| known.name == name) {
+                continue;
+            }
             if let Some(key) = KEYS.iter().find(|key| key.variable() == name) {
                 let origin = Origin::Variable(name.to_owned());
                 self.put(key.name, &Node::Text(Cow::Borrowed(value)), origin, &here)?;
-            } else if !env::VARIABLES.iter().any(|known| known.name == name) {
+            } else {
                 let names: Vec<String> = KEYS.iter().map(super::keys::Key::variable).collect();
                 let hint = nearest(name, names.iter().map(String::as_str))
                     .map_or("it has no effect".to_owned(), |near| format!("did you mean {near}?"));

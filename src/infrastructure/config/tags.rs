@@ -19,6 +19,9 @@ pub(super) fn read(node: &Node<'_>) -> Result<Vec<(String, String)>, String> {
     let mut add = |key: &str, value: Cow<'_, str>| {
         let key = key.trim();
         check(key, &value)?;
+        if tags.len() >= MOST {
+            return Err(format!("there are more than the {MOST} tags there is room for"));
+        }
         if tags.iter().any(|(known, _)| known == key) {
             return Err(format!("the tag '{}' comes twice", short(key)));
         }
@@ -42,9 +45,6 @@ pub(super) fn read(node: &Node<'_>) -> Result<Vec<(String, String)>, String> {
         }
         Node::Null => {}
         other => return Err(format!("{} cannot hold tags; it takes an object or key=value;key=value", other.kind())),
-    }
-    if tags.len() > MOST {
-        return Err(format!("{} tags are more than the {MOST} there is room for", tags.len()));
     }
     Ok(tags)
 }
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_aws_or_we_would_not_take_is_refused() {
+    fn a_tag_that_cannot_be_set_is_refused() {
         let many: Vec<String> = (0..41).map(|n| format!("k{n}=v")).collect();
         for (json, word) in [
             (r#""novalue""#.to_owned(), "key=value"),
@@ -99,7 +99,7 @@ mod tests {
             (r#"{"a": 1, "a": 2}"#.to_owned(), "twice"),
             (format!("{{\"a\": \"{}\"}}", "v".repeat(257)), "256"),
             (format!("{{\"{}\": \"\"}}", "k".repeat(129)), "128"),
-            (format!("\"{}\"", many.join(";")), "41 tags"),
+            (format!("\"{}\"", many.join(";")), "more than the 40"),
             ("[1]".to_owned(), "a list"),
         ] {
             let reason = tags(&json).unwrap_err();

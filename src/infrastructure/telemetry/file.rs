@@ -164,7 +164,8 @@ impl<'a> MakeWriter<'a> for LogFile {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::sync::Arc;

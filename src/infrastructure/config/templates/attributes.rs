@@ -13,6 +13,9 @@ use crate::infrastructure::config::text::short;
 /// Attributes that count something, so that a bare text such as `"2"` is a number.
 const NUMERIC: [&str; 9] = ["ncpus", "ncores", "nram", "mem", "rank", "nthreads", "ngpus", "maxmem", "maxswp"];
 
+/// The most attributes of a template.
+const MOST: usize = 200;
+
 /// Reads attributes: pairs, pairs with a number in second place, bare texts, numbers and booleans.
 ///
 /// # Errors
@@ -26,6 +29,9 @@ pub(super) fn read(node: Option<&Node<'_>>) -> Result<Attributes, DomainError> {
     let mut entries: Vec<(String, Attribute)> = Vec::with_capacity(members.len() + 1);
     for (name, node) in members.iter().filter(|(name, _)| !name.starts_with('_')) {
         let field = || format!("attributes.{}", short(name));
+        if entries.len() >= MOST {
+            return Err(DomainError::validation("attributes", format!("has more than {MOST} members")));
+        }
         if entries.iter().any(|(known, _)| known == name) {
             return Err(DomainError::validation(field(), "comes twice"));
         }

@@ -61,7 +61,7 @@ impl FileCatalogue {
     fn reading(&self) -> Result<&Reading, CatalogueError> {
         let reading = self.reading.get_or_init(|| {
             let path = file::find(&self.folder, &self.instance, self.kind, &self.settings)?;
-            let reading = file::read(&path, self.kind, &self.settings)?;
+            let reading = file::read(&path, &self.folder, self.kind, &self.settings)?;
             for (template, notes) in &reading.warnings {
                 warn!(template_id = %template, notes = %notes.join("; "), "template read with notes");
             }

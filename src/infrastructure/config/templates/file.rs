@@ -3,6 +3,7 @@
 //! Invariant: what is not a template file is an error with its path; it is never read as an empty list.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use tracing::debug;
@@ -51,7 +52,7 @@ pub(super) fn find(
     let orb = [
         format!("{instance}_templates.json"),
         format!("{kind}_templates.json"),
-        "aws_templates.json".to_owned(),
+        format!("{}_templates.json", ProviderKind::Aws),
         "templates.json".to_owned(),
     ];
     orb.iter().map(|name| folder.join(name)).find(|path| path.is_file()).ok_or_else(|| CatalogueError::Unreadable {
@@ -65,16 +66,20 @@ fn unreadable(error: &ConfigurationError) -> CatalogueError {
     CatalogueError::Unreadable { what: format!("{error}{cause}"), advice: "correct the template file".to_owned() }
 }
 
-/// Reads the template file.
+/// Reads the template file. A relative path of a boot script is taken from `folder`.
 ///
 /// # Errors
 /// [`CatalogueError::Unreadable`] when it is not a template file, or holds no template.
-pub(super) fn read(path: &Path, kind: ProviderKind, settings: &TemplateSettings) -> Result<Reading, CatalogueError> {
+pub(super) fn read(
+    path: &Path,
+    folder: &Path,
+    kind: ProviderKind,
+    settings: &TemplateSettings,
+) -> Result<Reading, CatalogueError> {
     let text = document::read(path, LARGEST).map_err(|error| unreadable(&error))?;
     let document = document::parse(&text, path, false).map_err(|error| unreadable(&error))?;
-    let folder = path.parent().unwrap_or(Path::new("/"));
     let mut reading = Reading::default();
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen: HashSet<String> = HashSet::new();
     for (at, (named, node)) in templates_of(&document, path)?.into_iter().enumerate() {
         let place = || named.map_or_else(|| format!("templates[{at}]"), short);
         let Node::Object(members) = node else {
@@ -104,7 +109,7 @@ pub(super) fn read(path: &Path, kind: ProviderKind, settings: &TemplateSettings)
         if !notes.is_empty() {
             reading.warnings.push((label.clone(), notes.into_lines()));
         }
-        seen.push(label);
+        seen.insert(label);
     }
     Ok(reading)
 }

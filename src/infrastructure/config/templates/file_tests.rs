@@ -1,1 +1,240 @@
+//! Template files, boot scripts and the catalogue over them.
 
+use std::path::Path;
+
+use super::*;
+use crate::application::CatalogueError;
+use crate::application::ports::{Listing, TemplateCatalogue};
+use crate::domain::template::ProviderKind;
+
+fn put(folder: &Path, name: &str, bytes: &[u8]) {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::io::Write::write_all(&mut std::fs::File::create(path).unwrap(), bytes).unwrap();
+}
+
+fn template(id: &str, more: &str) -> String {
+    format!(
+        r#"{{"templateId": "{id}", "maxNumber": 1, "imageId": "ami-1", "vmType": "m6i.large", "subnetId": "subnet-1",
+            "attributes": {{"type": "X86_64", "ncpus": 1, "nram": 1024}}{more}}}"#
+    )
+}
+
+fn catalogue_with(folder: &Path, settings: TemplateSettings) -> FileCatalogue {
+    FileCatalogue::new(folder.to_owned(), "inst".to_owned(), ProviderKind::Aws, settings)
+}
+
+fn catalogue(folder: &Path) -> FileCatalogue {
+    catalogue_with(folder, TemplateSettings::default())
+}
+
+fn ids(listing: &Listing) -> Vec<&str> {
+    listing.templates.iter().map(|template| template.id().as_str()).collect()
+}
+
+fn listed(name: &str, text: &str) -> Result<Listing, CatalogueError> {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), name, text.as_bytes());
+    catalogue(folder.path()).list()
+}
+
+#[test]
+fn every_shape_of_file_is_read_in_its_order() {
+    let (a, b) = (template("b", ""), template("a", ""));
+    for text in [
+        format!(
+            r#"{{"scheduler_type": "hostfactory", "version": "1", "_checksum": "x", "message": "", "templates": [{a}, {b}]}}"#
+        ),
+        format!("[{a}, {b}]"),
+        format!(r#"{{"x": {a}, "y": {b}, "_z": {{}}}}"#),
+        format!(
+            r#"{{"templates": {{"b": {}, "a": {}}}}}"#,
+            a.replace("\"templateId\": \"b\",", ""),
+            b.replace("\"templateId\": \"a\",", "")
+        ),
+        format!("\u{feff}[{a}, {b}]"),
+    ] {
+        let listing = listed("instprov_templates.json", &text).unwrap();
+        assert_eq!((ids(&listing), listing.refused.len()), (vec!["b", "a"], 0), "{text}");
+    }
+}
+
+#[test]
+fn the_file_is_found_under_any_of_its_names() {
+    let text = format!("[{}]", template("t", ""));
+    for name in [
+        "instprov_templates.json",
+        "awsprov_templates.json",
+        "otherprov_templates.json",
+        "inst_templates.json",
+        &format!("{}_templates.json", ProviderKind::Aws),
+        "templates.json",
+    ] {
+        assert!(listed(name, &text).is_ok(), "{name}");
+    }
+    let error = listed("other.json", &text).unwrap_err().to_string();
+    assert!(error.contains("instprov_templates.json"), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "templates.json", text.as_bytes());
+    put(folder.path(), "awsprov_templates.json", b"[]");
+    put(folder.path(), "xprov_templates.json", b"[]");
+    put(folder.path(), "instprov_templates.json", format!("[{}]", template("first", "")).as_bytes());
+    assert_eq!(ids(&catalogue(folder.path()).list().unwrap()), ["first"]);
+    let own = TemplateSettings { file: Some(folder.path().join("templates.json")), ..TemplateSettings::default() };
+    assert_eq!(ids(&catalogue_with(folder.path(), own).list().unwrap()), ["t"]);
+}
+
+#[test]
+fn one_bad_template_hides_no_good_one() {
+    let text = format!(
+        r#"{{"templates": [{}, 7, {{}}, {}, {}, {}, {}]}}"#,
+        template("good", ""),
+        template("bad", r#", "priceType": "cheap""#),
+        template("good", r#", "priority": 9"#),
+        template("off", r#", "isActive": "false""#),
+        template("../x", "")
+    );
+    let listing = listed("instprov_templates.json", &text).unwrap();
+    assert_eq!(ids(&listing), ["good"]);
+    assert_eq!(listing.templates[0].priority(), None);
+    let refused: Vec<_> = listing.refused.iter().map(|refused| refused.id.as_str()).collect();
+    assert_eq!(refused, ["templates[1]", "templates[2]", "bad", "templates[6]"]);
+}
+
+#[test]
+fn a_file_without_a_usable_template_is_an_error_and_never_an_empty_list() {
+    for (text, word) in [
+        ("", "line 1"),
+        ("[", "line 1"),
+        ("[]", "no template"),
+        ("{\"templates\": []}", "no template"),
+        ("{\"templates\": 5}", "a number"),
+        ("{}", "no template"),
+        ("7", "a number"),
+        ("{\"templates\": [{\"templateId\": \"t\"}]}", "not one of 1 templates can be used; t: maxNumber"),
+        (&format!("[{}]", template("t", r#", "isActive": false"#)), "switched off"),
+        (&format!("[{}", "[".repeat(200_000)), "recursion"),
+    ] {
+        let error = listed("instprov_templates.json", text).unwrap_err().to_string();
+        assert!(error.contains(word), "{}: {error}", &text[..text.len().min(60)]);
+    }
+}
+
+#[test]
+fn one_template_is_found_refused_or_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("[{}, {}]", template("small", ""), template("bad", r#", "providerApi": "EC2Fleet""#));
+    put(folder.path(), "instprov_templates.json", text.as_bytes());
+    let catalogue = catalogue(folder.path());
+    let find = |id: &str| catalogue.find(&id.parse().unwrap());
+    assert_eq!(find("small").unwrap().id().as_str(), "small");
+    assert!(matches!(find("bad"), Err(CatalogueError::Refused { reason, .. }) if reason.contains("providerApi")));
+    assert!(matches!(find("smal"), Err(CatalogueError::Unknown { advice, .. }) if advice == "did you mean small?"));
+    // The file is read once in a process.
+    std::fs::remove_file(folder.path().join("instprov_templates.json")).unwrap();
+    assert!(find("small").is_ok());
+}
+
+#[test]
+fn a_boot_script_is_a_file_or_text_and_is_read_when_one_template_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    put(root, "conf/boot.sh", b"#!/bin/sh\necho conf");
+    put(root, "home/boot.sh", b"#!/bin/sh\necho home");
+    put(root, "conf/large.sh", &vec![b'x'; 16 * 1024 + 1]);
+    put(root, "conf/binary.sh", b"\xff\xfe");
+    let settings = TemplateSettings {
+        home: Some(root.join("home")),
+        variables: [("SCRIPTS", root.join("home").to_str().unwrap())].into_iter().collect(),
+        ..TemplateSettings::default()
+    };
+    let script = |key: &str, value: &str| {
+        let more = format!(r#", "{key}": {}"#, serde_json::Value::from(value));
+        put(root, "conf/instprov_templates.json", format!("[{}]", template("t", &more)).as_bytes());
+        let catalogue = catalogue_with(&root.join("conf"), settings.clone());
+        if let Ok(listing) = catalogue.list() {
+            assert!(listing.templates[0].launch().user_data.is_none(), "a listing reads no script");
+        }
+        let found = catalogue.find(&"t".parse().unwrap()).map_err(|error| error.to_string())?;
+        Ok::<_, String>(found.launch().user_data.as_ref().unwrap().text().unwrap().to_owned())
+    };
+    let absolute = root.join("conf/boot.sh").display().to_string();
+    for (value, text) in [
+        ("boot.sh", "#!/bin/sh\necho conf"),
+        ("./boot.sh", "#!/bin/sh\necho conf"),
+        (&absolute, "#!/bin/sh\necho conf"),
+        ("~/boot.sh", "#!/bin/sh\necho home"),
+        ("$SCRIPTS/boot.sh", "#!/bin/sh\necho home"),
+        ("${SCRIPTS}/boot.sh", "#!/bin/sh\necho home"),
+        ("#!/bin/sh\necho \"$(x)\" ]]> {{ }}", "#!/bin/sh\necho \"$(x)\" ]]> {{ }}"),
+        ("#!/bin/true", "#!/bin/true"),
+        ("<powershell>x</powershell>", "<powershell>x</powershell>"),
+    ] {
+        for key in ["userDataScript", "user_data", "userData"] {
+            assert_eq!(script(key, value).as_deref(), Ok(text), "{key} {value}");
+        }
+    }
+    for (value, word) in [
+        ("missing.sh", "there is no file missing.sh"),
+        ("/nowhere/x", "there is no file /nowhere/x"),
+        ("~other/x.sh", "there is no file"),
+        ("$UNSET/x", "there is no file"),
+        ("boot.bat", "there is no file"),
+        ("large.sh", "16385 bytes"),
+        (".", "is not a file"),
+        ("binary.sh", "UTF-8"),
+        ("echo hello", "neither a file"),
+        ("a=1;b=2", "LSF"),
+        (&format!("#!/bin/sh\n{}", "canary".repeat(3000)), "18010 bytes"),
+    ] {
+        let reason = script("userDataScript", value).unwrap_err();
+        assert!(reason.contains(word) && reason.contains("userDataScript"), "{value}: {reason}");
+        assert!(!reason.contains("canarycanary"), "{reason}");
+    }
+}
+
+#[test]
+fn a_boot_script_shows_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = r##", "userDataScript": "#!/bin/sh\nexport PASSWORD=canary""##;
+    let text = format!("[{}, {}]", template("t", more), template("bad", &format!("{more}, \"iops\": 1")));
+    put(folder.path(), "instprov_templates.json", text.as_bytes());
+    let catalogue = catalogue(folder.path());
+    let template = catalogue.find(&"t".parse().unwrap()).unwrap();
+    let error = catalogue.find(&"bad".parse().unwrap()).unwrap_err();
+    let shown =
+        format!("{template:?} {error} {error:?} {:?} {}", catalogue.list(), serde_json::to_string(&template).unwrap());
+    assert!(!shown.contains("canary"), "{shown}");
+    assert!(template.launch().user_data.as_ref().unwrap().text().unwrap().contains("canary"));
+}
+
+shaku::module! {
+    Parts { components = [#[lazy] FileCatalogue], providers = [] }
+}
+
+#[test]
+fn the_component_is_built_from_the_settings_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "templates.json", format!("[{}]", template("t", "")).as_bytes());
+    let path = folder.path().to_str().unwrap();
+    let environment = [("HOSTFACTORY_CONFIG_DIR", path), ("HOSTFACTORY_WORK_DIR", path)].into_iter().collect();
+    let settings = crate::infrastructure::config::Settings::load(
+        &crate::infrastructure::config::Overrides::default(),
+        &environment,
+    )
+    .unwrap();
+    let parts =
+        Parts::builder().with_component_parameters::<FileCatalogue>(FileCatalogue::parameters(&settings)).build();
+    let catalogue: &dyn TemplateCatalogue = shaku::HasComponent::resolve_ref(&parts);
+    assert_eq!(ids(&catalogue.list().unwrap()), ["t"]);
+}
+
+#[test]
+fn a_file_of_many_templates_is_read_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let all: Vec<String> = (0..5000).map(|number| template(&format!("t{number}"), "")).collect();
+    put(folder.path(), "templates.json", format!("[{}]", all.join(",")).as_bytes());
+    let started = std::time::Instant::now();
+    assert_eq!(catalogue(folder.path()).list().unwrap().templates.len(), 5000);
+    assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
+}

@@ -114,7 +114,7 @@ fn types(record: &Record<'_, '_>, choice: Choice, notes: &mut Notes) -> Result<V
     match record.get(field) {
         Some(Node::Object(members)) => {
             for (name, weight) in members.iter().filter(|(name, _)| !name.starts_with('_')) {
-                weighted |= whole(&format!("{}.{}", field.name(), short(name)), weight, 1, 1000)? > 1;
+                weighted |= whole(field.name(), weight, 1, 1000)? > 1;
                 types.push(WeightedType { name: name.trim().to_owned(), weight: 1 });
             }
         }

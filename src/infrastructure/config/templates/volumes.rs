@@ -44,10 +44,10 @@ const ANY: Limits = Limits {
 
 /// The names under which the figures of a volume stand, for messages.
 struct Names {
-    kind: String,
-    size: String,
-    iops: String,
-    throughput: String,
+    kind: &'static str,
+    size: &'static str,
+    iops: &'static str,
+    throughput: &'static str,
 }
 
 const MOST: i64 = 1_000_000;
@@ -65,14 +65,14 @@ fn check(volume: &Volume, names: &Names, root: bool) -> Result<(), DomainError> 
             Some(limits) => limits,
             None => {
                 return refuse(
-                    &names.kind,
+                    names.kind,
                     format!("'{}' is not gp2, gp3, io1, io2, standard, st1 or sc1", short(kind)),
                 );
             }
         },
     };
     if root && !limits.root {
-        return refuse(&names.kind, format!("no host can start from a volume of type {}", limits.kind));
+        return refuse(names.kind, format!("no host can start from a volume of type {}", limits.kind));
     }
     let within = |name: &str, figure: Option<u32>, range: Option<(u32, u32)>| match (figure, range) {
         (Some(figure), Some((least, most))) if !(least..=most).contains(&figure) => {
@@ -81,11 +81,11 @@ fn check(volume: &Volume, names: &Names, root: bool) -> Result<(), DomainError> 
         (Some(_), None) => refuse(name, format!("cannot be set for {}", limits.kind)),
         _ => Ok(()),
     };
-    within(&names.size, volume.size, Some(limits.size))?;
-    within(&names.iops, volume.iops, limits.iops)?;
-    within(&names.throughput, volume.throughput, limits.throughput)?;
+    within(names.size, volume.size, Some(limits.size))?;
+    within(names.iops, volume.iops, limits.iops)?;
+    within(names.throughput, volume.throughput, limits.throughput)?;
     if limits.needs_iops && volume.iops.is_none() {
-        return refuse(&names.iops, format!("is missing; {} needs it", limits.kind));
+        return refuse(names.iops, format!("is missing; {} needs it", limits.kind));
     }
     Ok(())
 }
@@ -109,12 +109,11 @@ pub(super) fn root(record: &Record<'_, '_>) -> Result<Option<Volume>, DomainErro
     if volume == Volume::default() {
         return Ok(None);
     }
-    let name = |field: Field| field.name().to_owned();
     let names = Names {
-        kind: name(Field::VolumeType),
-        size: name(Field::RootDeviceVolumeSize),
-        iops: name(Field::Iops),
-        throughput: name(Field::Throughput),
+        kind: Field::VolumeType.name(),
+        size: Field::RootDeviceVolumeSize.name(),
+        iops: Field::Iops.name(),
+        throughput: Field::Throughput.name(),
     };
     check(&volume, &names, true)?;
     encryption(volume, Field::EncryptionKey.name()).map(Some)
@@ -144,7 +143,15 @@ pub(super) fn further(record: &Record<'_, '_>) -> Result<Vec<Volume>, DomainErro
     };
     let mut volumes: Vec<Volume> = Vec::with_capacity(items.len());
     for (at, item) in items.iter().enumerate() {
-        let volume = one(&format!("volumes[{at}]"), item)?;
+        let volume = one(item).map_err(|error| match error {
+            DomainError::Validation { field, reason } if field.is_empty() => {
+                DomainError::validation(format!("volumes[{at}]"), reason)
+            }
+            DomainError::Validation { field, reason } => {
+                DomainError::validation(format!("volumes[{at}].{field}"), reason)
+            }
+            other => other,
+        })?;
         if volumes.iter().any(|other| other.device == volume.device) {
             return Err(DomainError::validation(format!("volumes[{at}].deviceName"), "comes twice"));
         }
@@ -153,36 +160,37 @@ pub(super) fn further(record: &Record<'_, '_>) -> Result<Vec<Volume>, DomainErro
     Ok(volumes)
 }
 
-fn one(place: &str, item: &Node<'_>) -> Result<Volume, DomainError> {
-    let Node::Object(members) = item else { return Err(wrong(place, item, "an object")) };
+/// Reads one volume; errors name its member alone.
+fn one(item: &Node<'_>) -> Result<Volume, DomainError> {
+    let Node::Object(members) = item else { return Err(wrong("", item, "an object")) };
     let mut volume = Volume::default();
     let mut seen: Vec<&str> = Vec::new();
     for (key, node) in members.iter().filter(|(key, node)| !key.starts_with('_') && !node.is_unset()) {
-        let name = format!("{place}.{}", short(key));
+        let name = key.as_ref();
         if seen.contains(&key.as_ref()) {
             return Err(DomainError::validation(name, "comes twice"));
         }
         seen.push(key);
         let text = || {
             let text = node.as_plain().filter(|text| text.len() <= 2048 && !text.chars().any(char::is_control));
-            text.map(std::borrow::Cow::into_owned).ok_or_else(|| wrong(&name, node, "a text"))
+            text.map(std::borrow::Cow::into_owned).ok_or_else(|| wrong(name, node, "a text"))
         };
         match key.as_ref() {
             "deviceName" => volume.device = Some(text()?),
-            "size" => volume.size = Some(figure(&name, node)?),
+            "size" => volume.size = Some(figure(name, node)?),
             "volumeType" => volume.kind = Some(text()?.to_ascii_lowercase()),
-            "iops" => volume.iops = Some(figure(&name, node)?),
-            "throughput" => volume.throughput = Some(figure(&name, node)?),
-            "encrypted" => volume.encrypted = Some(flag(&name, node)?),
+            "iops" => volume.iops = Some(figure(name, node)?),
+            "throughput" => volume.throughput = Some(figure(name, node)?),
+            "encrypted" => volume.encrypted = Some(flag(name, node)?),
             "kmsKeyId" => volume.kms_key = Some(text()?),
             "snapshotId" => volume.snapshot = Some(text()?),
             other => {
                 let hint = nearest(other, MEMBERS).unwrap_or("one of deviceName, size, volumeType, iops, …");
-                return Err(DomainError::validation(name, format!("is unknown; did you mean {hint}?")));
+                return Err(DomainError::validation(short(name), format!("is unknown; did you mean {hint}?")));
             }
         }
     }
-    let fault = |member: &str, reason: &str| Err(DomainError::validation(format!("{place}.{member}"), reason));
+    let fault = |member: &str, reason: &str| Err(DomainError::validation(member, reason));
     match &volume.device {
         None => return fault("deviceName", "is missing; name it, such as /dev/sdf"),
         Some(device) if !is_device(device) => return fault("deviceName", "is not a device name such as /dev/sdf"),
@@ -194,15 +202,9 @@ fn one(place: &str, item: &Node<'_>) -> Result<Volume, DomainError> {
     if volume.snapshot.as_ref().is_some_and(|snapshot| !snapshot.starts_with("snap-")) {
         return fault("snapshotId", "is not of the form snap-…");
     }
-    let member = |name: &str| format!("{place}.{name}");
-    let names = Names {
-        kind: member("volumeType"),
-        size: member("size"),
-        iops: member("iops"),
-        throughput: member("throughput"),
-    };
+    let names = Names { kind: "volumeType", size: "size", iops: "iops", throughput: "throughput" };
     check(&volume, &names, false)?;
-    encryption(volume, &member("kmsKeyId"))
+    encryption(volume, "kmsKeyId")
 }
 
 fn is_device(text: &str) -> bool {
