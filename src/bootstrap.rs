@@ -17,7 +17,9 @@ use crate::application::commands::{
 };
 use crate::application::engine::{Engine, EngineParameters};
 use crate::application::events::OutboxDelivery;
-use crate::application::ports::{Fulfilment, Observation, UnitOfWork};
+#[cfg(feature = "sqlite")]
+use crate::application::ports::UnitOfWork;
+use crate::application::ports::{Fulfilment, Observation};
 use crate::application::queries::{
     GetAvailableTemplatesHandler, GetRequestStatusHandler, GetRequestStatusHandlerParameters, GetReturnRequestsHandler,
 };
@@ -126,7 +128,6 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
         .with_component_parameters::<FileInstallation>(FileInstallationParameters {
             work_dir: work.clone(),
             configured: settings.installation_id.clone(),
-            ..Default::default()
         })
         .with_component_parameters::<Simulation>(SimulationParameters { settings: settings.simulated.clone() })
         .with_component_parameters::<Engine>(EngineParameters {
@@ -149,7 +150,6 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
             work_dir: work,
             lock_timeout: timeout,
             retention,
-            ..Default::default()
         }),
         #[cfg(feature = "sqlite")]
         StorageStrategy::Sqlite => {

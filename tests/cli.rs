@@ -160,7 +160,11 @@ fn input_comes_from_standard_input_too() {
 fn a_configuration_that_is_missing_is_a_failure() {
     let sandbox = Sandbox::new();
     for call in CALLS {
-        assert_failed(&sandbox.call(call, order(1)));
+        let answered = sandbox.call(call, order(1));
+        // Without templates nothing can be asked for; that no host is going can be said all the same.
+        if call != "getReturnRequests" {
+            assert_failed(&answered);
+        }
         let bare = sandbox.program().env_clear().args([call, "--data", &order(1)]).output().unwrap();
         assert_failed(&Answered::of(&bare));
     }

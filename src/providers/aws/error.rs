@@ -82,8 +82,7 @@ fn dispatch_error(operation: &str, error: &(dyn Error + 'static)) -> ProviderErr
     }
     let hint = if text.contains("invalid peer certificate") { " (is it in provider.aws.caBundle?)" } else { "" };
     // The HTTP client marks in its text, and nowhere else, that it never had a connection.
-    let class =
-        if text.contains("client error (Connect)") { FailureClass::Unreachable } else { FailureClass::Network };
+    let class = if text.contains("client error (Connect)") { FailureClass::Unreachable } else { FailureClass::Network };
     ProviderError::new(operation, class, text + hint)
 }
 
