@@ -1,6 +1,7 @@
 //! The template aggregate: an offer of hosts under one id.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -121,10 +122,10 @@ pub struct TemplateParts {
     pub priority: Option<i64>,
 }
 
-/// An offer of hosts under one id. Each request keeps the template it was made with (INV-17).
+/// An offer of hosts under one id. Each request keeps the template it was made with (INV-17). Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "TemplateParts", into = "TemplateParts")]
-pub struct Template(TemplateParts);
+pub struct Template(Arc<TemplateParts>);
 
 impl Template {
     /// Returns the template.
@@ -169,7 +170,7 @@ impl Template {
                 "cannot be set with several network interfaces; AWS assigns a public address to a single one only",
             ));
         }
-        Ok(Self(parts))
+        Ok(Self(Arc::new(parts)))
     }
 
     /// Returns the id.
@@ -210,7 +211,7 @@ impl Template {
     /// Returns a digest over everything the template says, user data by its own digest.
     pub fn digest(&self) -> Digest {
         // Serialising these plain structs cannot fail; an empty text would only cost a shared digest.
-        Digest::of(&[&serde_json::to_string(&self.0).unwrap_or_default()])
+        Digest::of(&[&serde_json::to_string(&*self.0).unwrap_or_default()])
     }
 }
 
@@ -224,6 +225,6 @@ impl TryFrom<TemplateParts> for Template {
 
 impl From<Template> for TemplateParts {
     fn from(template: Template) -> TemplateParts {
-        template.0
+        Arc::unwrap_or_clone(template.0)
     }
 }

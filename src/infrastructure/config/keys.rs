@@ -97,7 +97,7 @@ pub const KEYS: &[Key] = &[
     key("template.file", Kind::Path, "", "The template file. Unset: looked for in the configuration folder."),
     key("template.defaultApi", Kind::Word(&["awsprov", "orb"]), "awsprov", "What a template without `providerApi` means: `awsprov` is RunInstances; `orb` is EC2Fleet, which this version refuses."),
     key("template.overMaximum", Kind::Word(&["refuse", "clip"]), "refuse", "What happens to a request that would pass `maxNumber`."),
-    key("events.retentionHours", Kind::Number(1, 87_600), "168", "How long the history of events is kept."),
+    key("events.retentionHours", Kind::Number(1, 87_600), "24", "How long the history of events is kept."),
     key("hostFactory.partialStatus", Kind::Word(&["complete", "completeWithError"]), "complete", "The status of a settled request with fewer usable hosts than asked for, and at least one."),
     key("hostFactory.acquireDeadlineSeconds", Kind::Number(60, DAY), "900", "How long hosts may take to become usable before a request settles without them."),
     key("hostFactory.returnDeadlineSeconds", Kind::Number(60, 7 * DAY), "3600", "How long hosts may take to end before a return settles with an error."),

@@ -175,6 +175,10 @@ static SPELLINGS: LazyLock<Vec<(Plain, Field)>> = LazyLock::new(|| {
 impl Field {
     /// Returns the field that a key of a template means.
     pub(super) fn of(key: &str) -> Option<Self> {
+        // Most files use IBM's own names; the table of spellings is made for the others alone.
+        if let Some(at) = FIELDS.iter().position(|field| field.name == key) {
+            return ALL.get(at).copied();
+        }
         let wanted = plain(key)?;
         let at = SPELLINGS.binary_search_by(|(spelling, _)| spelling.cmp(&wanted)).ok()?;
         SPELLINGS.get(at).map(|(_, field)| *field)
