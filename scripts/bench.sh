@@ -55,4 +55,77 @@ for strategy in json sqlite; do
   "$bin" getRequestStatus --data "{\"requests\":[{\"requestId\":\"$(cat "$scratch/ret")\"}]}" >/dev/null
   instructions "getReturnRequests, 10 hosts that have ended, $strategy" 5 getReturnRequests --data "{\"machines\":[$machines]}"
 done
+
+if [ "${1:-}" = --aws ]; then
+  # The calls against moto, whose own time inside each call is taken off.
+  configure json
+  echo '{"storage":{"strategy":"json"}}' >"$scratch/conf/config.json"
+  "${HOSTFACTORY_TEST_PYTHON:-$(ls -d "$cache"/moto-*/bin/python | tail -n 1)}" - "$bin" "$scratch" <<'PY' || failed=1
+import json, os, resource, statistics, subprocess, sys, time
+
+bin, scratch = sys.argv[1:]
+calls_file = f"{scratch}/calls"
+moto = subprocess.Popen([sys.executable, "tests/moto/server.py", calls_file], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+about = json.loads(moto.stdout.readline())
+with open(f"{scratch}/conf/benchprov_config.json", "w") as file:
+    json.dump({"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": about["endpoint"]}, file)
+template = {
+    "templateId": "Moto", "maxNumber": -1, "imageId": about["image"], "vmType": "t3.micro", "subnetId": about["subnets"][0],
+    "attributes": {"type": ["String", "X86_64"], "ncpus": ["Numeric", "1"], "nram": ["Numeric", "1024"]},
+}
+with open(f"{scratch}/conf/benchprov_templates.json", "w") as file:
+    json.dump({"templates": [template]}, file)
+os.environ.update(AWS_ACCESS_KEY_ID="bench", AWS_SECRET_ACCESS_KEY="bench")
+good = True
+
+
+def call(verb, document):
+    """Answer, wall ms, ms inside moto, actions asked."""
+    before = os.path.getsize(calls_file)
+    started = time.monotonic()
+    out = subprocess.run([bin, verb, "--data", json.dumps(document)], stdout=subprocess.PIPE).stdout
+    wall = (time.monotonic() - started) * 1000
+    with open(calls_file) as file:
+        file.seek(before)
+        made = [line.split() for line in file]
+    return json.loads(out), wall, sum(float(ms) for _, ms in made), [action for action, _ in made]
+
+
+def report(what, value, limit, unit):
+    global good
+    good &= value <= limit
+    print(f"{what:<58} {value:8.2f} {unit} (at most {limit} {unit}) {'ok' if value <= limit else 'TOO MUCH'}")
+
+
+def order(count):
+    return {"template": {"templateId": "Moto", "machineCount": count}}
+
+
+def ask(request):
+    return {"requests": [{"requestId": request["requestId"]}]}
+
+
+overheads, launches = [], 0
+for _ in range(7):
+    request, wall, inside, actions = call("requestMachines", order(100))
+    overheads.append(wall - inside)
+    launches = max(launches, actions.count("RunInstances"))
+print("requestMachines of 100, wall less AWS, each run:", " ".join(f"{ms:.1f}" for ms in overheads), "ms")
+report("requestMachines of 100, wall less AWS, median of 7", statistics.median(overheads), 20, "ms")
+report("requestMachines of 100, RunInstances calls", launches, 1, "calls")
+answer, wall, inside, actions = call("getRequestStatus", ask(request))
+report("getRequestStatus of 100, calls", len(actions), 1, "calls")
+report("getRequestStatus of a settled request, calls", len(call("getRequestStatus", ask(request))[3]), 0, "calls")
+request = call("requestMachines", order(1000))[0]
+answer, wall, inside, actions = call("getRequestStatus", ask(request))
+assert len(answer["requests"][0]["machines"]) == 1000, answer
+report("getRequestStatus of 1,000, pages", len(actions), 5, "calls")
+print(f"getRequestStatus of 1,000: {wall:.0f} ms, {wall - inside:.0f} ms of them ours")
+report("memory of the largest process", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, 30, "MiB")
+moto.stdin.close()
+moto.stdout.close()
+moto.wait()
+sys.exit(not good)
+PY
+fi
 exit $failed
