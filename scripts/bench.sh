@@ -12,6 +12,8 @@ features=(--no-default-features --features sqlite)
 [ "${1:-}" = --aws ] && features=()
 cargo build --quiet --locked --release "${features[@]}"
 bin=$CARGO_TARGET_DIR/release/hostfactory
+python=${HOSTFACTORY_TEST_PYTHON:-$(ls -d "$cache"/moto-*/bin/python 2>/dev/null | tail -n 1)}
+unset HOSTFACTORY_TEST_PYTHON HOSTFACTORY_CACHE # variables that the program does not know cost it a search for near ones
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -60,7 +62,7 @@ if [ "${1:-}" = --aws ]; then
   # The calls against moto, whose own time inside each call is taken off.
   configure json
   echo '{"storage":{"strategy":"json"}}' >"$scratch/conf/config.json"
-  "${HOSTFACTORY_TEST_PYTHON:-$(ls -d "$cache"/moto-*/bin/python | tail -n 1)}" - "$bin" "$scratch" <<'PY' || failed=1
+  "$python" - "$bin" "$scratch" <<'PY' || failed=1
 import json, os, resource, statistics, subprocess, sys, time
 
 bin, scratch = sys.argv[1:]

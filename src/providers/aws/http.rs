@@ -4,13 +4,16 @@
 //! system's whole folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
 
+use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -42,25 +45,36 @@ pub(super) fn client(settings: &AwsSettings) -> Result<SharedHttpClient, Provide
             .no_proxy(NEVER_PROXIED),
         None => ProxyConfig::from_env(),
     };
-    Ok(with(trusted(settings.ca_bundle.as_deref())?, proxy))
+    Ok(with(trusted(settings.ca_bundle.as_deref())?, proxy, Some(settings.connect_timeout)))
 }
 
-/// Returns the client for the metadata service of this host: no proxy, no certificates.
+/// Returns the client for the metadata service of this host: no proxy, no certificates, the SDK's own time-outs.
 pub(super) fn direct_client() -> SharedHttpClient {
-    with(TrustStore::empty(), ProxyConfig::disabled())
+    with(TrustStore::empty(), ProxyConfig::disabled(), None)
 }
 
-fn with(trusted: TrustStore, proxy: ProxyConfig) -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector =
-            Connector::builder().proxy_config(proxy.clone()).tls_provider(Provider::Rustls(CryptoMode::Ring));
-        // A context without further names cannot fail; the default one would only trust more than asked for.
-        if let Ok(context) = TlsContext::builder().with_trust_store(trusted.clone()).build() {
-            connector.set_tls_context(context);
+/// With `connect_timeout` one connector serves every client: the SDK would make one for each set of time-outs, and read
+/// every certificate each time.
+fn with(trusted: TrustStore, proxy: ProxyConfig, connect_timeout: Option<Duration>) -> SharedHttpClient {
+    let shared = OnceLock::new();
+    http_client_fn(move |settings, components| {
+        let build = |settings: HttpConnectorSettings| {
+            let mut connector =
+                Connector::builder().proxy_config(proxy.clone()).tls_provider(Provider::Rustls(CryptoMode::Ring));
+            // A context without further names cannot fail; the default one would only trust more than asked for.
+            if let Ok(context) = TlsContext::builder().with_trust_store(trusted.clone()).build() {
+                connector.set_tls_context(context);
+            }
+            connector.set_connector_settings(Some(settings));
+            connector.set_sleep_impl(components.sleep_impl());
+            SharedHttpConnector::new(connector.build())
+        };
+        match connect_timeout {
+            Some(time) => {
+                shared.get_or_init(|| build(HttpConnectorSettings::builder().connect_timeout(time).build())).clone()
+            }
+            None => build(settings.clone()),
         }
-        connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-        connector.build()
     })
 }
 
