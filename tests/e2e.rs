@@ -36,7 +36,7 @@ impl Moto {
         Self { server, about }
     }
 
-    fn template(&self, id: &str, more: Value) -> Value {
+    fn template(&self, id: &str, more: &Value) -> Value {
         let mut template = json!({
             "templateId": id, "maxNumber": 50,
             "attributes": {"type": ["String", "X86_64"], "ncpus": ["Numeric", "1"], "nram": ["Numeric", "1024"]},
@@ -65,7 +65,7 @@ fn configure(sandbox: &Sandbox, strategy: &str, endpoint: &str, templates: &[Val
     sandbox.write("conf/testinstprov_templates.json", json!({"templates": templates}).to_string());
 }
 
-fn grid<'s>(sandbox: &'s Sandbox) -> Grid<'s> {
+fn grid(sandbox: &Sandbox) -> Grid<'_> {
     let variables = vec![
         ("AWS_ACCESS_KEY_ID", "AKIDCANARY".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "a-canary-secret-key".to_owned()),
@@ -108,7 +108,7 @@ fn hosts_come_and_go_on_moto_with_the_sqlite_store() {
 fn a_request_costs_one_launch_a_poll_one_look_and_a_settled_request_nothing() {
     let sandbox = Sandbox::new();
     let moto = Moto::start(&sandbox);
-    configure(&sandbox, "json", moto.about["endpoint"].as_str().unwrap(), &[moto.template("Small", json!({}))]);
+    configure(&sandbox, "json", moto.about["endpoint"].as_str().unwrap(), &[moto.template("Small", &json!({}))]);
     let grid = grid(&sandbox);
     let request = grid.request("Small", 40);
     assert_eq!(calls(&sandbox), ["RunInstances"]);
@@ -127,7 +127,7 @@ fn an_alias_a_larger_root_volume_and_spot_reach_the_cloud() {
         "rootDeviceVolumeSize": "30", "volumeType": "gp3", "priceType": "spot", "vmType": "t3.large",
         "instanceTags": {"project": "risk"}, "metadataOptions": {"httpPutResponseHopLimit": 2},
     });
-    configure(&sandbox, "json", moto.about["endpoint"].as_str().unwrap(), &[moto.template("Spot", more)]);
+    configure(&sandbox, "json", moto.about["endpoint"].as_str().unwrap(), &[moto.template("Spot", &more)]);
     let grid = grid(&sandbox);
     let status = grid.settled(&grid.request("Spot", 2));
     for host in status["machines"].as_array().unwrap() {
@@ -144,7 +144,7 @@ fn an_alias_a_larger_root_volume_and_spot_reach_the_cloud() {
 fn the_aliases_of_a_request_that_cannot_be_resolved_launch_nothing() {
     let sandbox = Sandbox::new();
     let moto = Moto::start(&sandbox);
-    let template = moto.template("Small", json!({"imageId": "/no/such/parameter"}));
+    let template = moto.template("Small", &json!({"imageId": "/no/such/parameter"}));
     configure(&sandbox, "json", moto.about["endpoint"].as_str().unwrap(), &[template]);
     let answered =
         grid(&sandbox).ask("requestMachines", &json!({"template": {"templateId": "Small", "machineCount": 1}}));
@@ -157,7 +157,7 @@ fn the_aliases_of_a_request_that_cannot_be_resolved_launch_nothing() {
 fn without_credentials_nothing_is_sent_and_the_answer_says_what_to_set() {
     let sandbox = Sandbox::new();
     let moto = Moto::start(&sandbox);
-    configure(&sandbox, "json", moto.about["endpoint"].as_str().unwrap(), &[moto.template("Small", json!({}))]);
+    configure(&sandbox, "json", moto.about["endpoint"].as_str().unwrap(), &[moto.template("Small", &json!({}))]);
     let variables = vec![("AWS_EC2_METADATA_DISABLED", "true".to_owned())];
     let grid = Grid { sandbox: &sandbox, variables };
     let answered = grid.ask("requestMachines", &json!({"template": {"templateId": "Small", "machineCount": 1}}));
@@ -170,7 +170,7 @@ fn without_credentials_nothing_is_sent_and_the_answer_says_what_to_set() {
 fn an_endpoint_that_is_down_is_an_error_at_once_and_polls_go_on_running() {
     let sandbox = Sandbox::new();
     let moto = Moto::start(&sandbox);
-    configure(&sandbox, "json", moto.about["endpoint"].as_str().unwrap(), &[moto.template("Small", json!({}))]);
+    configure(&sandbox, "json", moto.about["endpoint"].as_str().unwrap(), &[moto.template("Small", &json!({}))]);
     let grid = grid(&sandbox);
     let request = grid.request("Small", 2);
     drop(moto);
