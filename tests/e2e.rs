@@ -83,7 +83,7 @@ fn whole_life_on(strategy: &str) {
     let sandbox = Sandbox::new();
     let moto = Moto::start(&sandbox);
     let template = moto
-        .template("Small", json!({"instanceTags": "project=risk", "userData": "#!/bin/sh\n: a-canary-in-user-data"}));
+        .template("Small", &json!({"instanceTags": "project=risk", "userData": "#!/bin/sh\n: a-canary-in-user-data"}));
     configure(&sandbox, strategy, moto.about["endpoint"].as_str().unwrap(), &[template]);
     grid(&sandbox).whole_life("Small");
     for folder in ["work", "log"] {
