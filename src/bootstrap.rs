@@ -180,6 +180,6 @@ impl Composition for Bootstrap {
     }
 
     fn log_failure(&self, message: &str) {
-        error!(message, "the call failed");
+        error!(reason = message, "the call failed");
     }
 }

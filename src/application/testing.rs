@@ -204,6 +204,8 @@ pub(crate) struct CloudState {
     pub(crate) blind: Option<FailureClass>,
     /// Whether describe answers are empty, successfully.
     pub(crate) empty: bool,
+    /// How far the cloud's clock is behind ours.
+    pub(crate) seconds_late: i64,
     /// Hosts that cannot be ended.
     pub(crate) protected: Vec<MachineId>,
     /// Spot notices.
@@ -319,7 +321,8 @@ impl Fulfilment for FakeCloud {
             let ids: Vec<MachineId> =
                 (0..count as usize).map(|n| format!("i-{:017x}", first + n + 1).parse().unwrap()).collect();
             for id in &ids {
-                state.hosts.insert(id.clone(), sighting(id.clone(), self.clock.now()));
+                let at = Timestamp::from_seconds(self.clock.now().as_seconds() - state.seconds_late);
+                state.hosts.insert(id.clone(), sighting(id.clone(), at));
             }
             state.by_request.entry(request).or_default().extend(ids.clone());
             state.by_token.insert(token.clone(), ids);

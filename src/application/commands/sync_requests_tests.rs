@@ -83,6 +83,15 @@ async fn a_host_stuck_pending_is_ended_and_reported() {
 }
 
 #[tokio::test]
+async fn a_clock_of_the_cloud_that_is_an_hour_late_ends_no_host() {
+    let world = World::new();
+    world.cloud.state().seconds_late = 3600;
+    let id = world.request(1).await.unwrap();
+    assert_eq!(world.poll(&id).await.status, RequestStatus::Running);
+    assert!(world.cloud.state().ended.is_empty());
+}
+
+#[tokio::test]
 async fn a_failed_host_that_cannot_be_ended_keeps_the_request_running() {
     let world = World::new();
     let id = world.request(1).await.unwrap();

@@ -57,6 +57,8 @@ pub struct MachineSnapshot {
     pub public_ip: Option<String>,
     /// When it was launched; until the cloud says, when we first heard of it.
     pub launched_at: Timestamp,
+    /// When we first heard of it, by our own clock.
+    pub known_since: Timestamp,
     /// Instance type.
     pub instance_type: Option<String>,
     /// How it is paid for.
@@ -121,6 +123,7 @@ impl Machine {
                 private_ip: None,
                 public_ip: None,
                 launched_at: at,
+                known_since: at,
                 instance_type: None,
                 price_type: PriceType::OnDemand,
                 zone: None,

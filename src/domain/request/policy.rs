@@ -86,7 +86,8 @@ impl Verdict {
         let or_else = |text: &str| host.reason.clone().unwrap_or_else(|| text.to_owned());
         match host.status {
             _ if machine.is_ending() => Self::Failed(or_else("ended before it became usable")),
-            MachineStatus::Pending if now.since(host.launched_at) > policy.pending_timeout => {
+            // By our own clock alone: the cloud's may differ by minutes, and the host would be ended for that.
+            MachineStatus::Pending if now.since(host.known_since) > policy.pending_timeout => {
                 Self::Failed(format!("pending for more than {} seconds", policy.pending_timeout.as_secs()))
             }
             MachineStatus::Running if let Some(notice) = machine.interruption() => {
