@@ -120,18 +120,18 @@ impl Handler<RequestMachines> for RequestMachinesHandler {
                 return Ok(id);
             }
         };
-        match engine.store.request(&id).await {
+        // Settled with nothing, or withdrawn because nothing could be sent: there is no host to wait for.
+        let reason = match engine.store.request(&id).await {
             Ok(Some(request)) if request.is_settled() && request.as_acquire().is_none_or(|a| a.claimed() == 0) => {
-                Err(report.refusal.map_or_else(
-                    || ApplicationError::NothingLaunched {
-                        request_id: id.to_string(),
-                        reason: request.message().to_owned(),
-                    },
-                    ApplicationError::Provider,
-                ))
+                request.message().to_owned()
             }
-            Ok(_) | Err(_) => Ok(id),
-        }
+            Ok(None) => "the request was withdrawn".to_owned(),
+            Ok(Some(_)) | Err(_) => return Ok(id),
+        };
+        Err(report.refusal.map_or_else(
+            || ApplicationError::NothingLaunched { request_id: id.to_string(), reason },
+            ApplicationError::Provider,
+        ))
     }
 }
 

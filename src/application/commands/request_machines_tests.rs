@@ -84,6 +84,7 @@ async fn a_call_that_cannot_be_sent_fails_at_once_and_leaves_nothing_open() {
         world.cloud.fate(Fate::Fails(class));
         assert!(matches!(world.request(2).await, Err(ApplicationError::Provider(error)) if error.class == class));
         assert_eq!((world.cloud.live(), world.cloud.state().sent.len()), (0, 1));
+        assert!(world.store.state().requests.is_empty(), "the store is as it was");
     }
 }
 

@@ -157,6 +157,9 @@ impl Engine {
             case.request.plan_attempts(&installation, now);
             // A request that got nothing and can get nothing is settled at once rather than at its first poll.
             case.request.settle(&case.machines, &self.policy, now)?;
+            if fresh {
+                case.request.withdraw();
+            }
             Ok(())
         })
         .await

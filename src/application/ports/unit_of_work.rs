@@ -110,6 +110,7 @@ pub trait UnitOfWork: RequestRepository + MachineRepository + TemplateRepository
     /// Writes every change and its events in one transaction, or nothing, and marks the aggregates committed after the
     /// transaction is durable. Implementations MUST sync to disk before they return, and MUST NOT hold a lock before or
     /// after. An aggregate of version 0 must not exist yet; any other must be stored with the version it was loaded at.
+    /// A withdrawn request is removed instead of written; its events are written all the same.
     ///
     /// # Errors
     /// [`StorageError::Conflict`] when a stored version differs from the loaded one; [`StorageError::OverMaximum`] when

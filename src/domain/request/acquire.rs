@@ -68,6 +68,15 @@ impl Acquire {
         self.attempts.iter().map(Attempt::claims).sum::<u32>().saturating_add(self.adopted)
     }
 
+    /// Returns whether every attempt failed before it could be sent (R-9 does not apply: there was nothing to find).
+    pub fn was_never_sent(&self) -> bool {
+        self.adopted == 0
+            && self.attempts.iter().all(|attempt| match &attempt.state {
+                AttemptState::Failed { class, .. } => class.proves_nothing_was_done(),
+                AttemptState::Open | AttemptState::Launched { .. } => false,
+            })
+    }
+
     /// Returns whether the outcome of an attempt is not known.
     pub fn has_open_attempt(&self) -> bool {
         self.attempts.iter().any(Attempt::is_open)

@@ -51,6 +51,13 @@ pub enum RequestEvent {
         /// The hosts.
         machine_ids: Vec<MachineId>,
     },
+    /// It could not even be sent and nobody knows its id, so it is not kept.
+    RequestWithdrawn {
+        /// The request.
+        request_id: RequestId,
+        /// Why it could not be sent.
+        reason: String,
+    },
     /// Its status changed.
     RequestStatusChanged {
         /// The request.

@@ -50,6 +50,7 @@ pub struct RequestSnapshot {
 pub struct Request {
     state: RequestSnapshot,
     pending: Vec<RequestEvent>,
+    withdrawn: bool,
 }
 
 impl Request {
@@ -132,6 +133,7 @@ impl Request {
             Body::Return(_) => None,
         };
         Self {
+            withdrawn: false,
             pending: vec![RequestEvent::RequestCreated { request_id: id.clone(), template_id, hosts }],
             state: RequestSnapshot {
                 id,
@@ -147,7 +149,7 @@ impl Request {
 
     /// Returns the request that a store kept as `snapshot`.
     pub fn from_snapshot(snapshot: RequestSnapshot) -> Self {
-        Self { state: snapshot, pending: Vec::new() }
+        Self { state: snapshot, pending: Vec::new(), withdrawn: false }
     }
 
     /// Writes down attempts for everything that is still wanted and returns how many there are. None after the
@@ -172,7 +174,7 @@ impl Request {
     /// Takes in that an attempt launched `hosts` hosts. Returns false when its outcome was known already (another
     /// process sent the same token and was faster).
     pub fn attempt_launched(&mut self, number: u32, hosts: u32, resource: Option<String>) -> bool {
-        self.resolve(number, AttemptState::Launched { hosts, resource }, hosts, None, None)
+        self.resolve(number, AttemptState::Launched { hosts, resource })
     }
 
     /// Takes in that an attempt's call failed. An ambiguous failure leaves the attempt open with its token.
@@ -194,7 +196,7 @@ impl Request {
             }
             AttemptVerdict::NextPool | AttemptVerdict::Final => {}
         }
-        self.resolve(number, AttemptState::Failed { class, code: code.clone(), message }, 0, Some(class), code)
+        self.resolve(number, AttemptState::Failed { class, code, message })
     }
 
     /// Takes in that an attempt that nobody had sent before could not be sent, so that it launched nothing.
@@ -205,24 +207,16 @@ impl Request {
         code: Option<String>,
         message: String,
     ) -> bool {
-        self.resolve(number, AttemptState::Failed { class, code: code.clone(), message }, 0, Some(class), code)
+        self.resolve(number, AttemptState::Failed { class, code, message })
     }
 
     /// Gives an attempt up whose outcome could not be learnt and of which no host was found for long enough.
     pub fn attempt_given_up(&mut self, number: u32) -> bool {
         let message = "the outcome of the call was never learnt, and no host bears its token".to_owned();
-        let state = AttemptState::Failed { class: FailureClass::Unknown, code: None, message };
-        self.resolve(number, state, 0, Some(FailureClass::Unknown), None)
+        self.resolve(number, AttemptState::Failed { class: FailureClass::Unknown, code: None, message })
     }
 
-    fn resolve(
-        &mut self,
-        number: u32,
-        state: AttemptState,
-        launched: u32,
-        failure: Option<FailureClass>,
-        code: Option<String>,
-    ) -> bool {
+    fn resolve(&mut self, number: u32, state: AttemptState) -> bool {
         if self.is_settled() {
             return false;
         }
@@ -230,15 +224,15 @@ impl Request {
         let Some(attempt) = acquire.attempts.iter_mut().find(|a| a.number == number && a.is_open()) else {
             return false;
         };
+        let (launched, failure, code) = match &state {
+            AttemptState::Open => return false,
+            AttemptState::Launched { hosts, .. } => (*hosts, None, None),
+            AttemptState::Failed { class, code, .. } => (0, Some(*class), code.clone()),
+        };
         attempt.state = state;
         self.state.message = String::new();
-        self.pending.push(RequestEvent::IntentResolved {
-            request_id: self.state.id.clone(),
-            attempt: number,
-            launched,
-            failure,
-            code,
-        });
+        let (request_id, attempt) = (self.state.id.clone(), number);
+        self.pending.push(RequestEvent::IntentResolved { request_id, attempt, launched, failure, code });
         true
     }
 
@@ -310,6 +304,22 @@ impl Request {
         self.state.message.clone_from(&message);
         self.pending.push(RequestEvent::RequestStatusChanged { request_id: self.state.id.clone(), from, to, message });
         Ok(())
+    }
+
+    /// Withdraws a settled request of which no attempt could be sent, before anybody was told its id. The commit that
+    /// follows removes it; its events stay.
+    pub fn withdraw(&mut self) {
+        let never_sent = self.as_acquire().is_some_and(Acquire::was_never_sent);
+        if self.is_settled() && never_sent && !self.withdrawn {
+            self.withdrawn = true;
+            let reason = self.state.message.clone();
+            self.pending.push(RequestEvent::RequestWithdrawn { request_id: self.state.id.clone(), reason });
+        }
+    }
+
+    /// Returns whether the next commit removes the request.
+    pub fn is_withdrawn(&self) -> bool {
+        self.withdrawn
     }
 
     /// Gives access to the hosts of a return that is not settled; empty for any other request.

@@ -28,6 +28,7 @@ macro_rules! store_contract {
             creating_what_exists_is_a_conflict,
             changing_what_does_not_exist_is_a_conflict,
             a_stale_version_is_a_conflict_and_the_first_write_stays,
+            a_withdrawn_request_is_removed_and_its_events_stay,
             the_same_thing_twice_in_one_commit_is_a_conflict,
             a_conflict_in_the_second_aggregate_writes_nothing_at_all,
             aggregates_are_marked_committed_only_on_success,
@@ -207,6 +208,22 @@ pub(super) async fn a_stale_version_is_a_conflict_and_the_first_write_stays(harn
     let stored = other.request(&return_id(1)).await.unwrap().unwrap();
     assert_eq!(stored.snapshot(), first.snapshot());
     assert_eq!(stored.snapshot().version.number(), 2);
+}
+
+pub(super) async fn a_withdrawn_request_is_removed_and_its_events_stay(harness: &impl Harness) {
+    let store = harness.open();
+    let mut request = samples::unsent(1);
+    let id = request.id().clone();
+    commit(&*store, Changes { requests: vec![&mut request], ..Changes::default() }).await;
+    let mut stale = store.request(&id).await.unwrap().unwrap();
+    request.withdraw();
+    assert!(request.is_withdrawn());
+    commit(&*store, Changes { requests: vec![&mut request], ..Changes::default() }).await;
+    assert!(store.request(&id).await.unwrap().is_none());
+    assert!(events(&*store).await.len() >= 2);
+    stale.withdraw();
+    let again = Changes { requests: vec![&mut stale], ..Changes::default() };
+    assert!(matches!(store.commit(again, at(9)).await, Err(StorageError::Conflict { .. })));
 }
 
 pub(super) async fn the_same_thing_twice_in_one_commit_is_a_conflict(harness: &impl Harness) {

@@ -70,6 +70,15 @@ pub(super) fn acquire(number: u32, wanted: u32) -> Request {
     Request::acquire(acquire_id(number), &template(), wanted, account, plan, &RequestPolicy::default(), at(0))
 }
 
+/// A settled request whose only attempt could not be sent.
+pub(super) fn unsent(number: u32) -> Request {
+    let mut request = acquire(number, 1);
+    request.plan_attempts(&"grid-1".parse().unwrap(), at(0));
+    request.attempt_not_sent(1, FailureClass::Unreachable, None, "refused".to_owned());
+    request.settle(&[], &RequestPolicy::default(), at(1)).unwrap();
+    request
+}
+
 /// A settled request with attempts of every outcome, for two hosts of which `usable` became usable.
 pub(super) fn settled(number: u32) -> (Request, Vec<Machine>) {
     let installation: InstallationId = "grid-1".parse().unwrap();

@@ -126,7 +126,11 @@ impl StoreState {
         self.next_sequence = self.next_sequence.saturating_add(events.len() as u64);
         self.events.extend(events);
         for request in &changes.requests {
-            self.requests.insert(request.id().clone(), rules::next_request(request));
+            if request.is_withdrawn() {
+                self.requests.remove(request.id());
+            } else {
+                self.requests.insert(request.id().clone(), rules::next_request(request));
+            }
         }
         for machine in &changes.machines {
             self.machines.insert(machine.id().clone(), rules::next_machine(machine));

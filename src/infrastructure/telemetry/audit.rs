@@ -92,6 +92,12 @@ fn of_request(event: &RequestEvent) -> Entry<'_> {
             detail: machine_ids.iter().map(MachineId::as_str).collect::<Vec<_>>().join(" "),
             ..Entry::default()
         },
+        RequestEvent::RequestWithdrawn { request_id, reason } => Entry {
+            name: "RequestWithdrawn",
+            request: Some(request_id.as_str()),
+            detail: reason.clone(),
+            ..Entry::default()
+        },
         RequestEvent::RequestStatusChanged { request_id, from, to, message } => Entry {
             name: "RequestStatusChanged",
             request: Some(request_id.as_str()),

@@ -131,6 +131,12 @@ pub(super) fn write(
 }
 
 fn write_request(connection: &Connection, request: &Request) -> Result<(), Fault> {
+    if request.is_withdrawn() {
+        let columns = params![request.id().as_str(), signed(request.snapshot().version.number())];
+        let removed =
+            connection.prepare_cached("DELETE FROM requests WHERE id = ?1 AND version = ?2")?.execute(columns)?;
+        return exactly_one(removed, request.id().as_str());
+    }
     let row = rules::next_request(request);
     let (template, wanted) = rules::on_order(&row).map_or((None, 0), |(template, wanted)| (Some(template), wanted));
     let text = rules::text_of(&row, "writing down a request")?;
