@@ -80,9 +80,15 @@ fn dispatch_error(operation: &str, error: &(dyn Error + 'static)) -> ProviderErr
     if text.contains("identity resolver timed out") {
         return ProviderError::new(operation, FailureClass::AuthExpired, format!("{NO_CREDENTIALS} ({text})"));
     }
-    let hint = if text.contains("invalid peer certificate") { " (is it in provider.aws.caBundle?)" } else { "" };
-    // The HTTP client marks in its text, and nowhere else, that it never had a connection.
+    // The HTTP client says in its text, and nowhere else, that it never had a connection.
     let class = if text.contains("client error (Connect)") { FailureClass::Unreachable } else { FailureClass::Network };
+    let hint = if text.contains("invalid peer certificate") {
+        " (is it in provider.aws.caBundle?)"
+    } else if class == FailureClass::Unreachable {
+        " (check the network, the proxy, provider.aws.region and provider.aws.endpointUrl)"
+    } else {
+        ""
+    };
     ProviderError::new(operation, class, text + hint)
 }
 
