@@ -149,6 +149,17 @@ async fn a_name_is_looked_up_among_our_own_alone() {
 }
 
 #[tokio::test]
+async fn a_host_named_once_by_name_and_once_by_id_ends_once() {
+    let world = World::new();
+    let host = world.cloud.stranger("i-00000000000000abd", "forgotten", Some("grid-1"));
+    let by_id = HostRef { id: host.id.clone(), name: None };
+    let accepted = world.give_back(vec![by_name(&host), by_id]).await;
+    assert_eq!(world.cloud.state().ended, [host.id.clone().unwrap()]);
+    world.cloud.set(host.id.as_ref().unwrap(), MachineStatus::Terminated);
+    assert_eq!(world.poll(&accepted.id).await.status, RequestStatus::Complete);
+}
+
+#[tokio::test]
 async fn a_name_that_fits_two_live_hosts_ends_neither() {
     let world = World::new();
     for id in ["i-00000000000000ab1", "i-00000000000000ab2"] {

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use super::{Case, Engine, Problems, Seen};
 use crate::application::ApplicationError;
 use crate::application::ports::{Released, Search};
-use crate::domain::machine::{Machine, Origin};
+use crate::domain::machine::{Machine, Origin, Sighting};
 use crate::domain::request::{ReturnItem, Verdict};
 use crate::domain::template::ProviderApi;
 use crate::domain::{HostName, InstallationId, MachineId, RequestId, Timestamp};
@@ -222,7 +222,9 @@ impl Engine {
                     _ => item.refused = Some("several hosts have this name; return it by machineId".to_owned()),
                 }
             }
-            for host in found.iter().filter(|s| matched.contains(&s.id)) {
+            let new = |host: &&Sighting| case.machines.iter().all(|machine| *machine.id() != host.id);
+            let hosts: Vec<&Sighting> = found.iter().filter(|s| matched.contains(&s.id)).filter(new).collect();
+            for host in hosts {
                 let stored = known.iter().find(|machine| *machine.id() == host.id);
                 let mut machine =
                     stored.cloned().unwrap_or_else(|| Machine::seen(host, self.default_api, Origin::HostFactory, now));
