@@ -32,7 +32,9 @@ use crate::infrastructure::config::{
 use crate::infrastructure::ids::RandomIds;
 #[cfg(feature = "sqlite")]
 use crate::infrastructure::storage::SqliteStore;
-use crate::infrastructure::storage::{FileInstallation, FileInstallationParameters, JsonStore, JsonStoreParameters};
+use crate::infrastructure::storage::{
+    FileInstallation, FileInstallationParameters, FileNotebook, FileNotebookParameters, JsonStore, JsonStoreParameters,
+};
 use crate::infrastructure::telemetry::{self, AuditLog};
 use crate::interface::chain::Chain;
 use crate::interface::cli::{Composition, StartError, StartOptions, Started, run};
@@ -50,6 +52,7 @@ macro_rules! application {
                     #[lazy] RandomIds,
                     #[lazy] FileCatalogue,
                     #[lazy] FileInstallation,
+                    #[lazy] FileNotebook,
                     #[lazy] JsonStore,
                     #[lazy] AuditLog,
                     #[lazy] OutboxDelivery,
@@ -128,6 +131,10 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
         .with_component_parameters::<FileInstallation>(FileInstallationParameters {
             work_dir: work.clone(),
             configured: settings.installation_id.clone(),
+        })
+        .with_component_parameters::<FileNotebook>(FileNotebookParameters {
+            work_dir: work.clone(),
+            ..Default::default()
         })
         .with_component_parameters::<Simulation>(SimulationParameters { settings: settings.simulated.clone() })
         .with_component_parameters::<Engine>(EngineParameters {

@@ -7,5 +7,6 @@ pub mod config;
 pub mod files;
 pub mod ids;
 pub mod lock;
+pub mod process;
 pub mod storage;
 pub mod telemetry;

@@ -89,6 +89,7 @@ fn sight(
         tags: String::new(),
         reason: reason.map(ToOwned::to_owned),
         owner: None,
+        request: None,
         template: None,
     })
 }
@@ -196,6 +197,10 @@ impl Observation for SimulatedObservation {
             (now >= at).then(|| (host.id.clone(), Interruption { code, at }))
         };
         Ok(hosts.iter().filter_map(notice).collect())
+    }
+
+    async fn console(&self, _: &MachineId) -> Result<Option<String>, ProviderError> {
+        Ok(None)
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use shaku::{Component, Interface};
 
 use super::ApplicationError;
-use super::ports::{Clock, Fulfilment, IdSource, Installation, Observation, TemplateCatalogue, UnitOfWork};
+use super::ports::{Clock, Fulfilment, IdSource, Installation, Notebook, Observation, TemplateCatalogue, UnitOfWork};
 use crate::domain::request::RequestPolicy;
 use crate::domain::template::{ProviderApi, ProviderKind};
 use crate::domain::{MachineId, RequestId};
@@ -41,6 +41,8 @@ pub struct Engine {
     pub(crate) ids: Arc<dyn IdSource>,
     #[shaku(inject)]
     pub(crate) installation: Arc<dyn Installation>,
+    #[shaku(inject)]
+    pub(crate) notebook: Arc<dyn Notebook>,
     #[shaku(inject)]
     pub(crate) templates: Arc<dyn TemplateCatalogue>,
     #[shaku(inject)]

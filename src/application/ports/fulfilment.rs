@@ -90,6 +90,8 @@ pub struct Host {
 pub enum Search {
     /// Hosts launched with this token.
     Token(ClientToken),
+    /// Every host tagged as ours that lives.
+    Installation(InstallationId),
     /// Hosts tagged as ours and with this request.
     Request(InstallationId, RequestId),
     /// Hosts tagged as ours and with one of these private DNS names.
@@ -117,4 +119,10 @@ pub trait Observation: Interface {
     /// # Errors
     /// [`ProviderError`] when any part of the answer is missing.
     async fn interruptions(&self, hosts: &[Host]) -> Result<Vec<(MachineId, Interruption)>, ProviderError>;
+
+    /// Returns the end of what a host wrote to its console, at most 2,000 characters, if the cloud has kept any of it.
+    ///
+    /// # Errors
+    /// [`ProviderError`] when the cloud does not say.
+    async fn console(&self, host: &MachineId) -> Result<Option<String>, ProviderError>;
 }

@@ -5,6 +5,7 @@ mod clock;
 mod events;
 mod fulfilment;
 mod installation;
+mod notebook;
 mod unit_of_work;
 
 pub use catalogue::{Listing, RefusedTemplate, TemplateCatalogue};
@@ -12,4 +13,7 @@ pub use clock::{Clock, IdSource};
 pub use events::{EventHandler, Outbox};
 pub use fulfilment::{Acquired, Fulfilment, Host, Launch, Observation, Owner, Released, Search};
 pub use installation::Installation;
-pub use unit_of_work::{Admission, Changes, MachineRepository, RequestRepository, TemplateRepository, UnitOfWork};
+pub use notebook::Notebook;
+pub use unit_of_work::{
+    Admission, Changes, MachineRepository, Purged, RequestRepository, TemplateRepository, UnitOfWork,
+};

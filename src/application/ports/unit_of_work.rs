@@ -16,6 +16,13 @@ use crate::domain::{Digest, HostName, MachineId, RequestId, TemplateId, Timestam
 pub trait RequestRepository {
     /// Returns the request, or `None` when the store was read and does not have it.
     async fn request(&self, id: &RequestId) -> Result<Option<Request>, StorageError>;
+
+    /// Returns the requests that are not settled, oldest first.
+    async fn open_requests(&self) -> Result<Vec<RequestId>, StorageError>;
+
+    /// Returns the acquire requests, accepted before `before`, that Host Factory has never asked about, that are open or
+    /// have a host that is held, and none of whose hosts Host Factory has ever named; oldest first.
+    async fn unclaimed(&self, before: Timestamp) -> Result<Vec<RequestId>, StorageError>;
 }
 
 /// Machines by what they belong to.
@@ -98,9 +105,9 @@ impl Changes<'_> {
     }
 
     /// Tells every aggregate that it is committed. For stores, after the transaction is durable.
-    pub fn mark_committed(&mut self) {
-        self.requests.iter_mut().for_each(|request| request.mark_committed());
-        self.machines.iter_mut().for_each(|machine| machine.mark_committed());
+    pub fn mark_committed(&mut self, at: Timestamp) {
+        self.requests.iter_mut().for_each(|request| request.mark_committed(at));
+        self.machines.iter_mut().for_each(|machine| machine.mark_committed(at));
     }
 }
 
@@ -116,4 +123,21 @@ pub trait UnitOfWork: RequestRepository + MachineRepository + TemplateRepository
     /// [`StorageError::Conflict`] when a stored version differs from the loaded one; [`StorageError::OverMaximum`] when
     /// the admission does not hold; others when the store cannot be used. Nothing was written in either case.
     async fn commit(&self, changes: Changes<'_>, at: Timestamp) -> Result<(), StorageError>;
+
+    /// Forgets settled requests and terminated machines that were last committed before `before`, at most `limit` of
+    /// each, oldest first, and templates that no request names any more. A request is kept as long as one of its
+    /// machines is. Returns how many of each it forgot.
+    ///
+    /// # Errors
+    /// Those of [`Self::commit`]; nothing was forgotten then.
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StorageError>;
+}
+
+/// What a store forgot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Requests.
+    pub requests: usize,
+    /// Machines.
+    pub machines: usize,
 }

@@ -41,6 +41,13 @@ pub enum MachineEvent {
         /// Why: a return, or a launch that did not become usable.
         reason: String,
     },
+    /// It bore our tag, no request accounted for it, and the cloud took our order to end it.
+    OrphanEnded {
+        /// The host.
+        machine_id: MachineId,
+        /// Why it was an orphan.
+        reason: String,
+    },
     /// It has ended.
     MachineTerminated {
         /// The host.

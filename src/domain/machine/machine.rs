@@ -77,6 +77,12 @@ pub struct MachineSnapshot {
     /// When the cloud accepted our order to end it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending_since: Option<Timestamp>,
+    /// Whether Host Factory has named it, so that it knows the host.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub listed: bool,
+    /// When it was last committed.
+    #[serde(default)]
+    pub changed_at: Timestamp,
     /// The version.
     pub version: Version,
 }
@@ -131,10 +137,23 @@ impl Machine {
                 unseen: None,
                 interruption: None,
                 ending_since: None,
+                listed: false,
+                changed_at: at,
                 version: Version::default(),
             },
             pending: vec![created],
         }
+    }
+
+    /// Returns a machine for a host that bears our tag, that no request accounts for, and that the cloud was told to
+    /// end for this reason.
+    pub fn orphan(sighting: &Sighting, api: ProviderApi, at: Timestamp, reason: &str) -> Self {
+        let mut machine = Self::seen(sighting, api, Origin::HostFactory, at);
+        machine.state.ending_since = Some(at);
+        machine.state.reason = Some(reason.to_owned());
+        machine.pending =
+            vec![MachineEvent::OrphanEnded { machine_id: sighting.id.clone(), reason: reason.to_owned() }];
+        machine
     }
 
     /// Returns the machine that a store kept as `snapshot`.
@@ -196,6 +215,11 @@ impl Machine {
     /// Notes under which return the host ends.
     pub fn join_return(&mut self, id: &RequestId) {
         self.state.return_id = Some(id.clone());
+    }
+
+    /// Takes in that Host Factory named the host.
+    pub fn list(&mut self) {
+        self.state.listed = true;
     }
 
     /// Keeps the name by which Host Factory knows the host, where the cloud has not told one.
@@ -294,7 +318,8 @@ impl Machine {
     }
 
     /// Takes in that a store has committed the machine and its events.
-    pub fn mark_committed(&mut self) {
+    pub fn mark_committed(&mut self, at: Timestamp) {
+        self.state.changed_at = at;
         self.state.version = self.state.version.next();
         self.pending.clear();
     }

@@ -21,6 +21,7 @@ fn sighting(status: MachineStatus) -> Sighting {
         tags: String::new(),
         reason: None,
         owner: None,
+        request: None,
         template: None,
     }
 }

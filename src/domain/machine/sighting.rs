@@ -34,6 +34,9 @@ pub struct Sighting {
     pub reason: Option<String>,
     /// The installation on its owner tag, if it has one.
     pub owner: Option<String>,
+    /// The request on its request tag, if it has one.
+    #[serde(default)]
+    pub request: Option<String>,
     /// The template on its template tag, if it has one.
     pub template: Option<String>,
 }

@@ -5,6 +5,7 @@ mod attempt;
 mod event;
 mod give_back;
 mod policy;
+mod recovery;
 mod request;
 mod status;
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::domain::failure::AttemptVerdict;
 use crate::domain::machine::{Machine, MachineStatus};
-use crate::domain::template::{ProviderApi, Template};
+use crate::domain::template::Template;
 use crate::domain::{
     AccountName, DomainError, FailureClass, InstallationId, MachineCount, MachineId, RequestId, Timestamp, Version,
 };
@@ -39,6 +39,12 @@ pub struct RequestSnapshot {
     pub deadline: Timestamp,
     /// The explanation shown to Host Factory.
     pub message: String,
+    /// When Host Factory first asked about it, which proves that it knows the id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_at: Option<Timestamp>,
+    /// When it was last committed.
+    #[serde(default)]
+    pub changed_at: Timestamp,
     /// What it is for.
     pub body: Body,
     /// The version.
@@ -48,9 +54,9 @@ pub struct RequestSnapshot {
 /// A request.
 #[derive(Debug, Clone)]
 pub struct Request {
-    state: RequestSnapshot,
-    pending: Vec<RequestEvent>,
-    withdrawn: bool,
+    pub(super) state: RequestSnapshot,
+    pub(super) pending: Vec<RequestEvent>,
+    pub(super) withdrawn: bool,
 }
 
 impl Request {
@@ -80,36 +86,6 @@ impl Request {
         Self::open(id, Body::Acquire(acquire), hosts, at, at.after(policy.acquire_deadline))
     }
 
-    /// Rebuilds a request that the store does not know from hosts that bear its tag (`design.md` 5.17).
-    ///
-    /// # Errors
-    /// [`DomainError::Validation`] when there are no hosts.
-    pub fn adopt(
-        id: RequestId,
-        hosts: &[Machine],
-        api: ProviderApi,
-        policy: &RequestPolicy,
-        at: Timestamp,
-    ) -> Result<Self, DomainError> {
-        let found = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
-        let acquire = Acquire {
-            template_id: hosts.iter().find_map(|host| host.snapshot().template_id.clone()),
-            template_digest: None,
-            api,
-            wanted: MachineCount::try_from(found)?,
-            account: None,
-            plan: LaunchPlan::default(),
-            batch_limit: policy.batch_limit,
-            attempts: Vec::new(),
-            adopted: found,
-            outcomes: Vec::new(),
-        };
-        let machine_ids = hosts.iter().map(|host| host.id().clone()).collect();
-        let mut request = Self::open(id.clone(), Body::Acquire(acquire), found, at, at.after(policy.acquire_deadline));
-        request.pending.push(RequestEvent::HostsAdopted { request_id: id, machine_ids });
-        Ok(request)
-    }
-
     /// Opens a return of exactly these hosts.
     ///
     /// # Errors
@@ -127,7 +103,7 @@ impl Request {
         Ok(Self::open(id, Body::Return(Return { items }), hosts, at, at.after(policy.return_deadline)))
     }
 
-    fn open(id: RequestId, body: Body, hosts: u32, at: Timestamp, deadline: Timestamp) -> Self {
+    pub(super) fn open(id: RequestId, body: Body, hosts: u32, at: Timestamp, deadline: Timestamp) -> Self {
         let template_id = match &body {
             Body::Acquire(acquire) => acquire.template_id.clone(),
             Body::Return(_) => None,
@@ -141,6 +117,8 @@ impl Request {
                 created_at: at,
                 deadline,
                 message: String::new(),
+                claimed_at: None,
+                changed_at: at,
                 body,
                 version: Version::default(),
             },
@@ -297,29 +275,13 @@ impl Request {
         Ok(true)
     }
 
-    fn change_status(&mut self, to: RequestStatus, message: String) -> Result<(), DomainError> {
+    pub(super) fn change_status(&mut self, to: RequestStatus, message: String) -> Result<(), DomainError> {
         let from = self.state.status;
         from.check_transition(to)?;
         self.state.status = to;
         self.state.message.clone_from(&message);
         self.pending.push(RequestEvent::RequestStatusChanged { request_id: self.state.id.clone(), from, to, message });
         Ok(())
-    }
-
-    /// Withdraws a settled request of which no attempt could be sent, before anybody was told its id. The commit that
-    /// follows removes it; its events stay.
-    pub fn withdraw(&mut self) {
-        let never_sent = self.as_acquire().is_some_and(Acquire::was_never_sent);
-        if self.is_settled() && never_sent && !self.withdrawn {
-            self.withdrawn = true;
-            let reason = self.state.message.clone();
-            self.pending.push(RequestEvent::RequestWithdrawn { request_id: self.state.id.clone(), reason });
-        }
-    }
-
-    /// Returns whether the next commit removes the request.
-    pub fn is_withdrawn(&self) -> bool {
-        self.withdrawn
     }
 
     /// Gives access to the hosts of a return that is not settled; empty for any other request.
@@ -382,7 +344,8 @@ impl Request {
     }
 
     /// Takes in that a store has committed the request and its events.
-    pub fn mark_committed(&mut self) {
+    pub fn mark_committed(&mut self, at: Timestamp) {
+        self.state.changed_at = at;
         self.state.version = self.state.version.next();
         self.pending.clear();
     }

@@ -67,6 +67,7 @@ fn host(n: usize, status: MachineStatus) -> Machine {
         tags: String::new(),
         reason: (status == MachineStatus::Terminated).then(|| "Server.InternalError".to_owned()),
         owner: None,
+        request: None,
         template: None,
     };
     Machine::seen(&seen, ProviderApi::Simulated, Origin::HostFactory, at(0))

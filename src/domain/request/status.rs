@@ -47,7 +47,12 @@ impl RequestStatus {
                 Self::Running => false,
                 Self::Complete | Self::CompleteWithError => true,
             },
-            Self::Complete | Self::CompleteWithError => match next {
+            // Only before anybody was told (`Request::abandon`).
+            Self::Complete => match next {
+                Self::Running | Self::Complete => false,
+                Self::CompleteWithError => true,
+            },
+            Self::CompleteWithError => match next {
                 Self::Running | Self::Complete | Self::CompleteWithError => false,
             },
         };

@@ -130,6 +130,7 @@ fn sighting_of(machine: &Machine, status: MachineStatus) -> crate::domain::machi
         tags: String::new(),
         reason: None,
         owner: None,
+        request: None,
         template: None,
     }
 }
@@ -187,9 +188,9 @@ pub(super) async fn creating_what_exists_is_a_conflict(harness: &impl Harness) {
 
 pub(super) async fn changing_what_does_not_exist_is_a_conflict(harness: &impl Harness) {
     let mut request = samples::give_back(1);
-    request.mark_committed();
+    request.mark_committed(at(0));
     let mut host = [samples::machine(1, None, MachineStatus::Pending)];
-    host[0].mark_committed();
+    host[0].mark_committed(at(0));
     let store = harness.open();
     assert!(is_conflict(store.commit(requests(&mut request), at(1)).await, return_id(1).as_str()));
     assert!(is_conflict(store.commit(machines(&mut host), at(1)).await, machine_id(1).as_str()));

@@ -10,7 +10,7 @@ use super::folder::{RETENTION, lock};
 use super::state::StoreState;
 use crate::application::StorageError;
 use crate::application::ports::{
-    Changes, MachineRepository, Outbox, RequestRepository, TemplateRepository, UnitOfWork,
+    Changes, MachineRepository, Outbox, Purged, RequestRepository, TemplateRepository, UnitOfWork,
 };
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::Machine;
@@ -77,6 +77,14 @@ impl RequestRepository for MemoryStore {
     async fn request(&self, id: &RequestId) -> Result<Option<Request>, StorageError> {
         Ok(lock(&self.kept).state.request(id))
     }
+
+    async fn open_requests(&self) -> Result<Vec<RequestId>, StorageError> {
+        Ok(lock(&self.kept).state.open_requests())
+    }
+
+    async fn unclaimed(&self, before: Timestamp) -> Result<Vec<RequestId>, StorageError> {
+        Ok(lock(&self.kept).state.unclaimed(before))
+    }
 }
 
 #[async_trait]
@@ -132,8 +140,12 @@ impl UnitOfWork for MemoryStore {
             kept.state.forget_delivered(delivered, RETENTION, at);
             kept.commits += 1;
         }
-        changes.mark_committed();
+        changes.mark_committed(at);
         Ok(())
+    }
+
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StorageError> {
+        Ok(lock(&self.kept).state.purge(before, limit))
     }
 }
 

@@ -5,6 +5,7 @@ mod folder;
 mod installation;
 mod json;
 mod memory;
+mod notebook;
 mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -26,6 +27,7 @@ mod wiring_tests;
 pub use installation::{FileInstallation, FileInstallationParameters};
 pub use json::{JsonStore, JsonStoreParameters};
 pub use memory::{MemoryStore, MemoryStoreParameters};
+pub use notebook::{FileNotebook, FileNotebookParameters};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteStore, SqliteStoreParameters};
 pub use state::StoreState;

@@ -3,20 +3,22 @@
 use crate::application::StorageError;
 use crate::application::ports::Admission;
 use crate::domain::machine::Machine;
-use crate::domain::request::{Request, RequestSnapshot};
+use crate::domain::request::{Body, Request, RequestSnapshot};
 use crate::domain::template::{Template, TemplateParts};
-use crate::domain::{TemplateId, machine::MachineSnapshot};
+use crate::domain::{Digest, TemplateId, Timestamp, machine::MachineSnapshot};
 
 /// Returns the request as it is to be stored: with the version that it has once it is committed.
-pub(super) fn next_request(request: &Request) -> RequestSnapshot {
+pub(super) fn next_request(request: &Request, at: Timestamp) -> RequestSnapshot {
     let mut snapshot = request.snapshot().clone();
+    snapshot.changed_at = at;
     snapshot.version = snapshot.version.next();
     snapshot
 }
 
 /// Returns the machine as it is to be stored: with the version that it has once it is committed.
-pub(super) fn next_machine(machine: &Machine) -> MachineSnapshot {
+pub(super) fn next_machine(machine: &Machine, at: Timestamp) -> MachineSnapshot {
     let mut snapshot = machine.snapshot().clone();
+    snapshot.changed_at = at;
     snapshot.version = snapshot.version.next();
     snapshot
 }
@@ -26,15 +28,38 @@ pub(super) fn is_held(machine: &MachineSnapshot) -> bool {
     machine.status.is_live() && machine.ending_since.is_none()
 }
 
+/// Returns whether a stored request is one to get hosts that Host Factory has never asked about.
+pub(super) fn is_unclaimed(request: &RequestSnapshot) -> bool {
+    matches!(request.body, Body::Acquire(_)) && request.claimed_at.is_none()
+}
+
 /// Returns how many hosts an open acquire request has on order, and of which template.
 pub(super) fn on_order(request: &RequestSnapshot) -> Option<(&TemplateId, u32)> {
-    use crate::domain::request::Body;
     match &request.body {
         Body::Acquire(acquire) if !request.status.is_settled() => {
             acquire.template_id.as_ref().map(|template| (template, acquire.wanted.get()))
         }
         Body::Acquire(_) | Body::Return(_) => None,
     }
+}
+
+/// Returns the content of the template that a request was frozen with.
+pub(super) fn template_of(request: &RequestSnapshot) -> Option<&Digest> {
+    match &request.body {
+        Body::Acquire(acquire) => acquire.template_digest.as_ref(),
+        Body::Return(_) => None,
+    }
+}
+
+/// Brings a request of schema 1 to schema 2. That version did not note who asked, so it counts as asked about.
+pub(super) fn upgrade_request(request: &mut RequestSnapshot) {
+    request.claimed_at.get_or_insert(request.created_at);
+    request.changed_at = request.changed_at.max(request.created_at);
+}
+
+/// Brings a machine of schema 1 to schema 2.
+pub(super) fn upgrade_machine(machine: &mut MachineSnapshot) {
+    machine.changed_at = machine.changed_at.max(machine.known_since);
 }
 
 /// Checks that a change set may be committed beside `committed` hosts.

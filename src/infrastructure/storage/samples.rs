@@ -117,6 +117,7 @@ pub(super) fn machine(number: u32, request: Option<u32>, status: MachineStatus) 
         tags: "a=b;c=d".to_owned(),
         reason: None,
         owner: None,
+        request: None,
         template: None,
     };
     let origin = match request {

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::rules;
 use crate::application::StorageError;
-use crate::application::ports::{Admission, Changes};
+use crate::application::ports::{Admission, Changes, Purged};
 use crate::domain::event::EventEnvelope;
-use crate::domain::machine::{Machine, MachineSnapshot};
+use crate::domain::machine::{Machine, MachineSnapshot, MachineStatus};
 use crate::domain::request::{Request, RequestSnapshot};
 use crate::domain::template::{Template, TemplateParts};
 use crate::domain::{Digest, HostName, MachineId, RequestId, TemplateId, Timestamp, Version};
@@ -45,6 +45,62 @@ impl StoreState {
     /// Returns the request, if there is one.
     pub fn request(&self, id: &RequestId) -> Option<Request> {
         self.requests.get(id).cloned().map(Request::from_snapshot)
+    }
+
+    /// Returns the requests that are not settled, oldest first.
+    pub fn open_requests(&self) -> Vec<RequestId> {
+        by_age(self.requests.values().filter(|request| !request.status.is_settled()))
+    }
+
+    /// Returns the acquire requests made before `before` that nobody asked about and that have something to end.
+    pub fn unclaimed(&self, before: Timestamp) -> Vec<RequestId> {
+        let mut found: BTreeMap<&RequestId, &RequestSnapshot> = self
+            .requests
+            .iter()
+            .filter(|(_, request)| rules::is_unclaimed(request) && request.created_at < before)
+            .collect();
+        if found.is_empty() {
+            return Vec::new();
+        }
+        let mut held = BTreeSet::new();
+        for machine in self.machines.values() {
+            let Some(id) = &machine.request_id else { continue };
+            if machine.listed {
+                found.remove(id);
+            } else if rules::is_held(machine) {
+                held.insert(id);
+            }
+        }
+        by_age(found.into_values().filter(|request| !request.status.is_settled() || held.contains(&request.id)))
+    }
+
+    /// Forgets what [`crate::application::ports::UnitOfWork::purge`] says.
+    pub fn purge(&mut self, before: Timestamp, limit: usize) -> Purged {
+        let counts = (self.requests.len(), self.machines.len());
+        let mut ended: Vec<_> = self
+            .machines
+            .values()
+            .filter(|machine| machine.status == MachineStatus::Terminated && machine.changed_at < before)
+            .map(|machine| (machine.changed_at, machine.id.clone()))
+            .collect();
+        ended.sort_unstable();
+        for (_, id) in ended.into_iter().take(limit) {
+            self.machines.remove(&id);
+        }
+        let kept: BTreeSet<_> = self.machines.values().filter_map(|machine| machine.request_id.as_ref()).collect();
+        let mut settled: Vec<_> = self
+            .requests
+            .values()
+            .filter(|r| r.status.is_settled() && r.changed_at < before && !kept.contains(&r.id))
+            .map(|request| (request.changed_at, request.id.clone()))
+            .collect();
+        settled.sort_unstable();
+        for (_, id) in settled.into_iter().take(limit) {
+            self.requests.remove(&id);
+        }
+        let named: BTreeSet<_> = self.requests.values().filter_map(rules::template_of).cloned().collect();
+        self.templates.retain(|digest, _| named.contains(digest));
+        Purged { requests: counts.0 - self.requests.len(), machines: counts.1 - self.machines.len() }
     }
 
     /// Returns the machines of an acquire request, ordered by id.
@@ -129,11 +185,11 @@ impl StoreState {
             if request.is_withdrawn() {
                 self.requests.remove(request.id());
             } else {
-                self.requests.insert(request.id().clone(), rules::next_request(request));
+                self.requests.insert(request.id().clone(), rules::next_request(request, at));
             }
         }
         for machine in &changes.machines {
-            self.machines.insert(machine.id().clone(), rules::next_machine(machine));
+            self.machines.insert(machine.id().clone(), rules::next_machine(machine, at));
         }
         Ok(())
     }
@@ -158,6 +214,12 @@ impl StoreState {
         }
         Ok(())
     }
+}
+
+fn by_age<'r>(requests: impl Iterator<Item = &'r RequestSnapshot>) -> Vec<RequestId> {
+    let mut found: Vec<_> = requests.map(|request| (request.created_at, &request.id)).collect();
+    found.sort_unstable();
+    found.into_iter().map(|(_, id)| id.clone()).collect()
 }
 
 /// Returns whether an aggregate loaded at `loaded` may be written over what is stored.

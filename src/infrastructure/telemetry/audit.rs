@@ -127,6 +127,12 @@ fn of_machine(event: &MachineEvent) -> Entry<'_> {
             detail: code.clone(),
             ..Entry::default()
         },
+        MachineEvent::OrphanEnded { machine_id, reason } => Entry {
+            name: "OrphanEnded",
+            machine: Some(machine_id.as_str()),
+            detail: reason.clone(),
+            ..Entry::default()
+        },
         MachineEvent::MachineEndRequested { machine_id, reason } => Entry {
             name: "MachineEndRequested",
             machine: Some(machine_id.as_str()),

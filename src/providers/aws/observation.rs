@@ -22,6 +22,9 @@ const MOST_FILTER_VALUES: usize = 200;
 /// The largest page.
 const PAGE: i32 = 1_000;
 const INSTANCES: &str = "DescribeInstances";
+const CONSOLE: &str = "GetConsoleOutput";
+/// The most characters of a console that are kept.
+const MOST_CONSOLE: usize = 2_000;
 const SPOT_REQUESTS: &str = "DescribeSpotInstanceRequests";
 /// The spot status codes that mean "going or gone" begin with these (section 14).
 const GOING: [&str; 3] = ["marked-for-", "instance-terminated-", "instance-stopped-"];
@@ -164,6 +167,10 @@ impl Observation for AwsObservation {
         let clients = self.clients.clients().await?;
         match search {
             Search::Token(token) => Ok(launched_with(clients, self.policy(), token).await?.0),
+            Search::Installation(installation) => {
+                let living = filter("instance-state-name", ["pending", "running", "stopping", "stopped"]);
+                sightings(&instances(clients, self.policy(), &[owned_by(installation.as_str()), living]).await?)
+            }
             Search::Request(installation, request) => {
                 let request = filter(format!("tag:{}", tags::REQUEST), [request.as_str()]);
                 sightings(&instances(clients, self.policy(), &[owned_by(installation.as_str()), request]).await?)
@@ -201,6 +208,21 @@ impl Observation for AwsObservation {
             }
         }
         Ok(notices)
+    }
+
+    async fn console(&self, host: &MachineId) -> Result<Option<String>, ProviderError> {
+        let clients = self.clients.clients().await?;
+        let answer = retry::send(CONSOLE, self.policy(), || async {
+            let call = clients.ec2.get_console_output().instance_id(host.as_str());
+            call.send().await.map_err(|error| provider_error(CONSOLE, &error))
+        })
+        .await?;
+        let output = answer.output().unwrap_or_default();
+        let bytes = aws_smithy_types::base64::decode(output.trim())
+            .map_err(|_| incomplete(CONSOLE, "the console output is not base64"))?;
+        let text = String::from_utf8_lossy(&bytes);
+        let start = text.char_indices().rev().nth(MOST_CONSOLE - 1).map_or(0, |(at, _)| at);
+        Ok(text.get(start..).filter(|text| !text.trim().is_empty()).map(str::to_owned))
     }
 }
 

@@ -40,6 +40,7 @@ pub(super) fn of_instance(operation: &str, instance: &Instance) -> Result<Sighti
         tags: tags::shown(tags),
         reason: reason_of(status, instance),
         owner: tags::value_of(tags, tags::OWNER),
+        request: tags::value_of(tags, tags::REQUEST),
         template: tags::value_of(tags, tags::TEMPLATE),
         id,
     })

@@ -23,10 +23,10 @@ use crate::domain::machine::MachineSnapshot;
 use crate::domain::request::RequestSnapshot;
 use crate::domain::template::TemplateParts;
 use crate::domain::{Digest, MachineId, RequestId};
-use crate::infrastructure::storage::{StoreState, checksum};
+use crate::infrastructure::storage::{StoreState, checksum, rules};
 
 /// The form that this version writes, and the newest that it reads.
-pub(super) const SCHEMA: u64 = 1;
+pub(super) const SCHEMA: u64 = 2;
 
 const OPENING: &[u8] = b"{\"checksum\":\"";
 const CHECKSUM_LENGTH: usize = 16;
@@ -120,10 +120,15 @@ impl<E> Document<E> {
         if self.schema > SCHEMA {
             return Err(Damage::Newer(self.schema));
         }
+        let (mut requests, mut machines) = (self.requests, self.machines);
+        if self.schema < 2 {
+            requests.values_mut().for_each(rules::upgrade_request);
+            machines.values_mut().for_each(rules::upgrade_machine);
+        }
         Ok(StoreState {
             templates: self.templates,
-            requests: self.requests,
-            machines: self.machines,
+            requests,
+            machines,
             events: events(self.events),
             next_sequence: self.next_sequence,
         })

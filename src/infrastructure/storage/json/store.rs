@@ -15,7 +15,7 @@ use super::cursor;
 use super::document::{self, Events};
 use crate::application::StorageError;
 use crate::application::ports::{
-    Changes, MachineRepository, Outbox, RequestRepository, TemplateRepository, UnitOfWork,
+    Changes, MachineRepository, Outbox, Purged, RequestRepository, TemplateRepository, UnitOfWork,
 };
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::Machine;
@@ -101,6 +101,11 @@ impl JsonStore {
         state.commit(changes, at)?;
         let delivered = cursor::read(&folder::path_in(&self.work_dir, DELIVERED)?, state.next_sequence);
         state.forget_delivered(delivered, self.retention, at);
+        self.write(state)
+    }
+
+    /// Replaces the file by this state. The lock is held.
+    fn write(&self, state: StoreState) -> Result<(), StorageError> {
         let text = document::encode(&state).map_err(|error| rules::unwritable("writing down the store", error))?;
         let path = folder::path_in(&self.work_dir, STORE)?;
         files::sweep_temporaries(&path);
@@ -120,6 +125,14 @@ impl JsonStore {
 impl RequestRepository for JsonStore {
     async fn request(&self, id: &RequestId) -> Result<Option<Request>, StorageError> {
         Ok(self.load(Events::Skipped)?.request(id))
+    }
+
+    async fn open_requests(&self) -> Result<Vec<RequestId>, StorageError> {
+        Ok(self.load(Events::Skipped)?.open_requests())
+    }
+
+    async fn unclaimed(&self, before: Timestamp) -> Result<Vec<RequestId>, StorageError> {
+        Ok(self.load(Events::Skipped)?.unclaimed(before))
     }
 }
 
@@ -180,7 +193,18 @@ impl UnitOfWork for JsonStore {
             let _lock = FileLock::acquire(&path, self.lock_timeout).await?;
             self.replace(&changes, at)?;
         }
-        changes.mark_committed();
+        changes.mark_committed(at);
         Ok(())
+    }
+
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StorageError> {
+        let path = folder::path_in_made(&self.work_dir, LOCK)?;
+        let _lock = FileLock::acquire(&path, self.lock_timeout).await?;
+        let mut state = StoreState::clone(&*self.load(Events::Read)?);
+        let purged = state.purge(before, limit);
+        if purged != Purged::default() {
+            self.write(state)?;
+        }
+        Ok(purged)
     }
 }

@@ -8,13 +8,19 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::Fault;
-use super::header;
+use super::{header, rows};
 use crate::application::StorageError;
 use crate::infrastructure::files;
 use crate::infrastructure::lock::FileLock;
 
 /// The steps from an empty database to the newest form; `user_version` counts those that are done.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+const MIGRATIONS: &[Migration] = &[
+    (include_str!("migrations/0001_initial.sql"), |_| Ok(())),
+    (include_str!("migrations/0002_recovery.sql"), rows::upgrade_to_2),
+];
+
+/// Statements, and what else is to be done after them.
+type Migration = (&'static str, fn(&Connection) -> Result<(), Fault>);
 
 /// Opens the database at `path`, migrated to the newest form; returns `None` when there is none.
 pub(super) async fn open(path: &Path, lock: &Path, timeout: Duration) -> Result<Option<Connection>, StorageError> {
@@ -78,8 +84,9 @@ fn migrate(connection: &mut Connection) -> Result<(), Fault> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have done it while we waited.
     let done: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    for step in MIGRATIONS.iter().skip(done as usize) {
-        transaction.execute_batch(step)?;
+    for (statements, upgrade) in MIGRATIONS.iter().skip(done as usize) {
+        transaction.execute_batch(statements)?;
+        upgrade(&transaction)?;
     }
     if done < newest() {
         transaction.pragma_update(None, "user_version", newest())?;

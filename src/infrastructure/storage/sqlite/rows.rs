@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::de::DeserializeOwned;
 
 use super::error::Fault;
-use crate::application::ports::Changes;
+use crate::application::ports::{Changes, Purged};
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::{Machine, MachineSnapshot};
 use crate::domain::request::{Request, RequestSnapshot};
@@ -22,6 +22,49 @@ pub(super) fn request(connection: &Connection, id: &RequestId) -> Result<Option<
     let mut statement = connection.prepare_cached("SELECT id, document, checksum FROM requests WHERE id = ?1")?;
     let row = statement.query_row([id.as_str()], |row| document::<RequestSnapshot>("requests", row)).optional()?;
     Ok(row.map(Request::from_snapshot))
+}
+
+pub(super) fn open_requests(connection: &Connection) -> Result<Vec<RequestId>, Fault> {
+    ids(connection, "SELECT id FROM requests WHERE settled = 0 ORDER BY created_at, id", [])
+}
+
+/// Finds what [`crate::infrastructure::storage::StoreState::unclaimed`] does.
+pub(super) fn unclaimed(connection: &Connection, before: Timestamp) -> Result<Vec<RequestId>, Fault> {
+    let query = "SELECT id FROM requests WHERE unclaimed = 1 AND created_at < ?1
+         AND (settled = 0 OR EXISTS (SELECT 1 FROM machines WHERE request_id = requests.id AND held = 1))
+         AND NOT EXISTS (SELECT 1 FROM machines WHERE request_id = requests.id AND listed = 1)
+         ORDER BY created_at, id";
+    ids(connection, query, [before.as_millis()])
+}
+
+fn ids(connection: &Connection, query: &str, params: impl rusqlite::Params) -> Result<Vec<RequestId>, Fault> {
+    let mut statement = connection.prepare_cached(query)?;
+    let texts = statement.query_map(params, |row| row.get::<_, String>(0))?;
+    // The id stands in the checked document too; a column that was tampered with names no request.
+    Ok(texts.filter_map(|text| text.map(|text| text.parse().ok()).transpose()).collect::<Result<_, _>>()?)
+}
+
+/// Forgets what [`crate::application::ports::UnitOfWork::purge`] says. The caller has opened the transaction.
+pub(super) fn purge(connection: &Connection, before: Timestamp, limit: usize) -> Result<Purged, Fault> {
+    let arguments = params![before.as_millis(), i64::try_from(limit).unwrap_or(i64::MAX)];
+    let machines = connection.execute(
+        "DELETE FROM machines WHERE id IN (SELECT id FROM machines
+             WHERE changed_at < ?1 AND status = 'terminated' ORDER BY changed_at, id LIMIT ?2)",
+        arguments,
+    )?;
+    let requests = connection.execute(
+        "DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE changed_at < ?1 AND settled = 1
+             AND NOT EXISTS (SELECT 1 FROM machines WHERE request_id = requests.id)
+             ORDER BY changed_at, id LIMIT ?2)",
+        arguments,
+    )?;
+    if requests > 0 {
+        connection.execute(
+            "DELETE FROM templates WHERE NOT EXISTS (SELECT 1 FROM requests WHERE template_digest = digest)",
+            [],
+        )?;
+    }
+    Ok(Purged { requests, machines })
 }
 
 pub(super) fn machines_of(connection: &Connection, request: &RequestId) -> Result<Vec<Machine>, Fault> {
@@ -103,10 +146,10 @@ pub(super) fn write(
         rules::admit(admission, committed_hosts(connection, &admission.template)?)?;
     }
     for request in &changes.requests {
-        write_request(connection, request)?;
+        write_request(connection, request, at)?;
     }
     for machine in &changes.machines {
-        write_machine(connection, machine)?;
+        write_machine(connection, machine, at)?;
     }
     let template_is_new = changes.template.map(|template| keep_template(connection, template)).transpose()?;
     let first: i64 = connection
@@ -130,14 +173,14 @@ pub(super) fn write(
     Ok(())
 }
 
-fn write_request(connection: &Connection, request: &Request) -> Result<(), Fault> {
+fn write_request(connection: &Connection, request: &Request, at: Timestamp) -> Result<(), Fault> {
     if request.is_withdrawn() {
         let columns = params![request.id().as_str(), signed(request.snapshot().version.number())];
         let removed =
             connection.prepare_cached("DELETE FROM requests WHERE id = ?1 AND version = ?2")?.execute(columns)?;
         return exactly_one(removed, request.id().as_str());
     }
-    let row = rules::next_request(request);
+    let row = rules::next_request(request, at);
     let (template, wanted) = rules::on_order(&row).map_or((None, 0), |(template, wanted)| (Some(template), wanted));
     let text = rules::text_of(&row, "writing down a request")?;
     let id = row.id.as_str();
@@ -149,20 +192,26 @@ fn write_request(connection: &Connection, request: &Request) -> Result<(), Fault
         row.status.is_settled(),
         text,
         checksum("requests", id, &text),
+        rules::is_unclaimed(&row),
+        row.created_at.as_millis(),
+        row.changed_at.as_millis(),
+        rules::template_of(&row).map(Digest::as_str),
         signed(request.snapshot().version.number()),
     ];
     let query = if request.snapshot().version.is_new() {
-        "INSERT INTO requests (id, version, template_id, wanted, settled, document, checksum)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE ?8 = 0 ON CONFLICT DO NOTHING"
+        "INSERT INTO requests (id, version, template_id, wanted, settled, document, checksum, unclaimed, created_at,
+             changed_at, template_digest)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE ?12 = 0 ON CONFLICT DO NOTHING"
     } else {
-        "UPDATE requests SET version = ?2, template_id = ?3, wanted = ?4, settled = ?5, document = ?6, checksum = ?7
-         WHERE id = ?1 AND version = ?8"
+        "UPDATE requests SET version = ?2, template_id = ?3, wanted = ?4, settled = ?5, document = ?6, checksum = ?7,
+             unclaimed = ?8, created_at = ?9, changed_at = ?10, template_digest = ?11
+         WHERE id = ?1 AND version = ?12"
     };
     exactly_one(connection.prepare_cached(query)?.execute(columns)?, id)
 }
 
-fn write_machine(connection: &Connection, machine: &Machine) -> Result<(), Fault> {
-    let row = rules::next_machine(machine);
+fn write_machine(connection: &Connection, machine: &Machine, at: Timestamp) -> Result<(), Fault> {
+    let row = rules::next_machine(machine, at);
     let text = rules::text_of(&row, "writing down a machine")?;
     let id = row.id.as_str();
     let columns = params![
@@ -175,14 +224,18 @@ fn write_machine(connection: &Connection, machine: &Machine) -> Result<(), Fault
         rules::is_held(&row),
         text,
         checksum("machines", id, &text),
+        row.listed,
+        row.changed_at.as_millis(),
         signed(machine.snapshot().version.number()),
     ];
     let query = if machine.snapshot().version.is_new() {
-        "INSERT INTO machines (id, version, request_id, template_id, name, status, held, document, checksum)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE ?10 = 0 ON CONFLICT DO NOTHING"
+        "INSERT INTO machines (id, version, request_id, template_id, name, status, held, document, checksum, listed,
+             changed_at)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE ?12 = 0 ON CONFLICT DO NOTHING"
     } else {
         "UPDATE machines SET version = ?2, request_id = ?3, template_id = ?4, name = ?5, status = ?6, held = ?7,
-         document = ?8, checksum = ?9 WHERE id = ?1 AND version = ?10"
+             document = ?8, checksum = ?9, listed = ?10, changed_at = ?11
+         WHERE id = ?1 AND version = ?12"
     };
     exactly_one(connection.prepare_cached(query)?.execute(columns)?, id)
 }
@@ -203,6 +256,46 @@ fn write_event(connection: &Connection, event: &EventEnvelope) -> Result<(), Fau
         .prepare_cached("INSERT INTO events (sequence, at, document, checksum) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![signed(event.sequence), event.at.as_millis(), text, sum])?;
     Ok(())
+}
+
+/// Brings the documents of schema 1 to schema 2. What a version wrote that did not note who asked was asked about: it
+/// must not be taken for something that nobody knows.
+pub(super) fn upgrade_to_2(connection: &Connection) -> Result<(), Fault> {
+    for_each(connection, "requests", |mut request: RequestSnapshot| {
+        rules::upgrade_request(&mut request);
+        let text = rules::text_of(&request, "upgrading a request")?;
+        let query = "UPDATE requests SET document = ?2, checksum = ?3, created_at = ?4, changed_at = ?5,
+             template_digest = ?6, unclaimed = 0 WHERE id = ?1";
+        let id = request.id.as_str();
+        connection.prepare_cached(query)?.execute(params![
+            id,
+            text,
+            checksum("requests", id, &text),
+            request.created_at.as_millis(),
+            request.changed_at.as_millis(),
+            rules::template_of(&request).map(Digest::as_str),
+        ])?;
+        Ok(())
+    })?;
+    for_each(connection, "machines", |mut machine: MachineSnapshot| {
+        rules::upgrade_machine(&mut machine);
+        let text = rules::text_of(&machine, "upgrading a machine")?;
+        let query = "UPDATE machines SET document = ?2, checksum = ?3, changed_at = ?4 WHERE id = ?1";
+        let id = machine.id.as_str();
+        let columns = params![id, text, checksum("machines", id, &text), machine.changed_at.as_millis()];
+        connection.prepare_cached(query)?.execute(columns)?;
+        Ok(())
+    })
+}
+
+fn for_each<T: DeserializeOwned>(
+    connection: &Connection,
+    table: &str,
+    mut change: impl FnMut(T) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut statement = connection.prepare(&format!("SELECT id, document, checksum FROM {table}"))?;
+    let all: Vec<T> = statement.query_map([], |row| document(table, row))?.collect::<Result<_, _>>()?;
+    all.into_iter().try_for_each(&mut change)
 }
 
 fn exactly_one(written: usize, id: &str) -> Result<(), Fault> {

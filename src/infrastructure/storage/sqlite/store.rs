@@ -16,7 +16,7 @@ use super::error::Fault;
 use super::rows;
 use crate::application::StorageError;
 use crate::application::ports::{
-    Changes, MachineRepository, Outbox, RequestRepository, TemplateRepository, UnitOfWork,
+    Changes, MachineRepository, Outbox, Purged, RequestRepository, TemplateRepository, UnitOfWork,
 };
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::Machine;
@@ -114,6 +114,14 @@ impl RequestRepository for SqliteStore {
     async fn request(&self, id: &RequestId) -> Result<Option<Request>, StorageError> {
         self.read(|connection| rows::request(connection, id)).await
     }
+
+    async fn open_requests(&self) -> Result<Vec<RequestId>, StorageError> {
+        self.read(rows::open_requests).await
+    }
+
+    async fn unclaimed(&self, before: Timestamp) -> Result<Vec<RequestId>, StorageError> {
+        self.read(|connection| rows::unclaimed(connection, before)).await
+    }
 }
 
 #[async_trait]
@@ -174,7 +182,18 @@ impl UnitOfWork for SqliteStore {
             rows::write(&transaction, &changes, at, self.retention)?;
             Ok(transaction.commit()?)
         })?;
-        changes.mark_committed();
+        changes.mark_committed(at);
         Ok(())
+    }
+
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StorageError> {
+        self.open(Missing::IsEmpty).await?;
+        let purged = self.with("purging", |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let purged = rows::purge(&transaction, before, limit)?;
+            transaction.commit()?;
+            Ok(purged)
+        })?;
+        Ok(purged.unwrap_or_default())
     }
 }

@@ -1,0 +1,167 @@
+//! The notes as a whole, with the duties that calls do in turn and the leases on work that one process is at.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Account, Brake, Bucket, PoolMarks};
+use crate::domain::{MachineId, TemplateId, Timestamp};
+
+/// Work that is not asked for by any call and done by whichever call finds it due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Duty {
+    /// Requests that nobody asks about any more are brought forward.
+    Recovery,
+    /// Hosts that bear our tag and that no request accounts for are looked for.
+    Collection,
+    /// What has been settled for long is forgotten.
+    Purge,
+    /// The store is copied.
+    Copy,
+    /// The hosts' spot notices are read (R-52).
+    SpotNotices,
+    /// This machine is noted as a user of the work folder.
+    Presence,
+}
+
+/// Work that one process is at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The process.
+    pub holder: String,
+    /// When others may take the work on, whatever became of the holder.
+    pub until: Timestamp,
+}
+
+/// What calls note down for later calls.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Notes {
+    /// Pools that had nothing to give.
+    pub pools: PoolMarks,
+    /// Templates that are out of use for a while.
+    pub brakes: BTreeMap<TemplateId, Brake>,
+    /// How fast the cloud may be asked, by action.
+    pub buckets: BTreeMap<String, Bucket>,
+    /// Whose hosts these are, as far as the cloud has told.
+    pub account: Option<Account>,
+    /// Hosts that no request accounted for, and since when.
+    pub suspects: BTreeMap<MachineId, Timestamp>,
+    /// The machines that use this work folder, and when each did last.
+    pub nodes: BTreeMap<String, Timestamp>,
+    begun: BTreeMap<Duty, Timestamp>,
+    leases: BTreeMap<String, Lease>,
+}
+
+impl Notes {
+    /// Takes a duty on if it was last begun `every` ago; it counts as begun then, so that no other process begins it
+    /// too. A duty that was never begun counts as begun now.
+    pub fn take_on(&mut self, duty: Duty, every: Duration, now: Timestamp) -> bool {
+        let due = self.begun.get(&duty).map(|begun| is_over(*begun, every, now));
+        if due != Some(false) {
+            self.begun.insert(duty, now);
+        }
+        due == Some(true)
+    }
+
+    /// Returns whether [`Self::take_on`] would change anything.
+    pub fn is_due(&self, duty: Duty, every: Duration, now: Timestamp) -> bool {
+        self.begun.get(&duty).is_none_or(|begun| is_over(*begun, every, now))
+    }
+
+    /// Gives `holder` the lease on `work` for `term`, unless another process has it.
+    pub fn lease(&mut self, work: &str, holder: &str, term: Duration, now: Timestamp) -> bool {
+        let taken = self.leases.get(work).is_some_and(|lease| {
+            lease.holder != holder && lease.until > now && lease.until <= now.after(term.saturating_mul(2))
+        });
+        if !taken {
+            self.leases.insert(work.to_owned(), Lease { holder: holder.to_owned(), until: now.after(term) });
+        }
+        !taken
+    }
+
+    /// Gives a lease back.
+    pub fn free(&mut self, work: &str, holder: &str) {
+        if self.leases.get(work).is_some_and(|lease| lease.holder == holder) {
+            self.leases.remove(work);
+        }
+    }
+
+    /// Forgets the leases of holders that are no more.
+    pub fn free_dead(&mut self, lives: impl Fn(&str) -> bool) {
+        self.leases.retain(|_, lease| lives(&lease.holder));
+    }
+
+    /// Forgets what has no meaning any more.
+    pub fn tidy(&mut self, now: Timestamp) {
+        self.pools.tidy(now);
+        self.brakes.retain(|_, brake| !brake.is_over(now));
+        self.leases.retain(|_, lease| lease.until > now);
+        self.nodes.retain(|_, at| now.since(*at) < Duration::from_hours(24));
+    }
+}
+
+/// Returns whether `every` has passed since `begun`. A time that lies ahead was noted before the clock was set back.
+fn is_over(begun: Timestamp, every: Duration, now: Timestamp) -> bool {
+    begun > now || now.since(begun) >= every
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_seconds(1_760_000_000 + second)
+    }
+
+    #[test]
+    fn a_duty_is_done_once_in_its_time_and_first_a_whole_time_after_the_beginning() {
+        let mut notes = Notes::default();
+        let done: Vec<bool> =
+            [0, 30, 60, 61, 119, 120].map(|second| notes.take_on(Duty::Recovery, MINUTE, at(second))).into();
+        assert_eq!(done, [false, false, true, false, false, true]);
+        assert!(!notes.take_on(Duty::Purge, MINUTE, at(120)), "each duty has its own time");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_holds_no_duty_up() {
+        let mut notes = Notes::default();
+        notes.take_on(Duty::Recovery, MINUTE, at(0));
+        assert!(notes.take_on(Duty::Recovery, MINUTE, at(-86_400)));
+        assert!(!notes.take_on(Duty::Recovery, MINUTE, at(-86_399)));
+    }
+
+    #[test]
+    fn one_process_has_a_lease_until_it_gives_it_back_or_dies_or_its_time_is_up() {
+        let mut notes = Notes::default();
+        assert!(notes.lease("req-1", "a", MINUTE, at(0)));
+        assert!(notes.lease("req-1", "a", MINUTE, at(1)), "its own lease is no obstacle");
+        assert!(!notes.lease("req-1", "b", MINUTE, at(2)));
+        notes.free("req-1", "b");
+        assert!(!notes.lease("req-1", "b", MINUTE, at(3)), "only the holder gives it back");
+        assert!(notes.lease("req-1", "b", MINUTE, at(61)), "its time is up");
+        notes.free_dead(|holder| holder != "b");
+        assert!(notes.lease("req-1", "c", MINUTE, at(62)));
+        notes.free("req-1", "c");
+        assert!(notes.lease("req-1", "d", MINUTE, at(63)));
+    }
+
+    #[test]
+    fn a_lease_from_a_clock_far_ahead_does_not_last() {
+        let mut notes = Notes::default();
+        notes.lease("req-1", "a", MINUTE, at(86_400));
+        assert!(notes.lease("req-1", "b", MINUTE, at(0)));
+    }
+
+    #[test]
+    fn notes_of_another_version_are_read_as_far_as_they_are_known() {
+        let notes: Notes = serde_json::from_str(r#"{"suspects":{"i-0123456789abcdef0":5},"unheardOf":1}"#).unwrap();
+        assert_eq!(notes.suspects.len(), 1);
+        let text = serde_json::to_string(&notes).unwrap();
+        assert_eq!(serde_json::from_str::<Notes>(&text).unwrap(), notes);
+    }
+}

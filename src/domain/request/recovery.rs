@@ -1,0 +1,100 @@
+//! What becomes of requests whose process died, whose id nobody knows, or that a store has lost.
+
+use std::time::Duration;
+
+use super::{Acquire, Body, LaunchPlan, Request, RequestEvent, RequestPolicy, RequestStatus};
+use crate::domain::machine::Machine;
+use crate::domain::template::ProviderApi;
+use crate::domain::{DomainError, MachineCount, MachineId, RequestId, Timestamp};
+
+impl Request {
+    /// Rebuilds a request that the store does not know from hosts that bear its tag (`design.md` 5.17).
+    ///
+    /// # Errors
+    /// [`DomainError::Validation`] when there are no hosts.
+    pub fn adopt(
+        id: RequestId,
+        hosts: &[Machine],
+        api: ProviderApi,
+        policy: &RequestPolicy,
+        at: Timestamp,
+    ) -> Result<Self, DomainError> {
+        let found = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
+        let acquire = Acquire {
+            template_id: hosts.iter().find_map(|host| host.snapshot().template_id.clone()),
+            template_digest: None,
+            api,
+            wanted: MachineCount::try_from(found)?,
+            account: None,
+            plan: LaunchPlan::default(),
+            batch_limit: policy.batch_limit,
+            attempts: Vec::new(),
+            adopted: found,
+            outcomes: Vec::new(),
+        };
+        let machine_ids = hosts.iter().map(|host| host.id().clone()).collect();
+        let mut request = Self::open(id.clone(), Body::Acquire(acquire), found, at, at.after(policy.acquire_deadline));
+        request.pending.push(RequestEvent::HostsAdopted { request_id: id, machine_ids });
+        Ok(request)
+    }
+
+    /// Takes in that Host Factory asked about the request.
+    pub fn claim(&mut self, at: Timestamp) {
+        self.state.claimed_at.get_or_insert(at);
+    }
+
+    /// Returns whether Host Factory is known to know the request.
+    pub fn is_claimed(&self) -> bool {
+        self.state.claimed_at.is_some()
+    }
+
+    /// Gives up an acquire request that nobody has ever asked about: its id was never printed, or nobody read it
+    /// (`aws-semantics.md` 17.4). Even a settled one, since nobody has been told its verdict. The caller ends its hosts.
+    /// Returns whether it did; an attempt whose outcome is not known stands in the way.
+    ///
+    /// # Errors
+    /// [`DomainError::InvalidTransition`] never in practice; the table is asked all the same.
+    pub fn abandon(&mut self, after: Duration) -> Result<bool, DomainError> {
+        let open = self.as_acquire().is_none_or(Acquire::has_open_attempt);
+        if self.is_claimed() || open {
+            return Ok(false);
+        }
+        if self.state.status != RequestStatus::CompleteWithError {
+            let minutes = after.as_secs() / 60;
+            let message = format!("nobody asked about this request within {minutes} minutes; its hosts were ended");
+            self.change_status(RequestStatus::CompleteWithError, message)?;
+        }
+        Ok(true)
+    }
+
+    /// Takes in hosts of an open request that were found by its tag and that no attempt accounts for, if it still lacks
+    /// as many. Returns whether it did.
+    pub fn adopt_more(&mut self, hosts: &[MachineId]) -> bool {
+        let number = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
+        let settled = self.is_settled();
+        let Body::Acquire(acquire) = &mut self.state.body else { return false };
+        if settled || acquire.has_open_attempt() || acquire.claimed().saturating_add(number) > acquire.wanted.get() {
+            return false;
+        }
+        acquire.adopted = acquire.adopted.saturating_add(number);
+        let (request_id, machine_ids) = (self.state.id.clone(), hosts.to_vec());
+        self.pending.push(RequestEvent::HostsAdopted { request_id, machine_ids });
+        true
+    }
+
+    /// Withdraws a settled request of which no attempt could be sent, before anybody was told its id. The commit that
+    /// follows removes it; its events stay.
+    pub fn withdraw(&mut self) {
+        let never_sent = self.as_acquire().is_some_and(Acquire::was_never_sent);
+        if self.is_settled() && never_sent && !self.withdrawn {
+            self.withdrawn = true;
+            let reason = self.state.message.clone();
+            self.pending.push(RequestEvent::RequestWithdrawn { request_id: self.state.id.clone(), reason });
+        }
+    }
+
+    /// Returns whether the next commit removes the request.
+    pub fn is_withdrawn(&self) -> bool {
+        self.withdrawn
+    }
+}
