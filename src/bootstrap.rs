@@ -13,7 +13,7 @@ use tracing::{error, warn};
 use crate::application::budget::Budget;
 use crate::application::bus::Catalogue;
 use crate::application::commands::{
-    RequestMachinesHandler, ReturnMachinesHandler, SyncMachinesHandler, SyncRequestsHandler,
+    ReconcileHandler, RequestMachinesHandler, ReturnMachinesHandler, SyncMachinesHandler, SyncRequestsHandler,
 };
 use crate::application::engine::{Engine, EngineParameters};
 use crate::application::events::OutboxDelivery;
@@ -65,6 +65,7 @@ macro_rules! application {
                     #[lazy] ReturnMachinesHandler,
                     #[lazy] SyncRequestsHandler,
                     #[lazy] SyncMachinesHandler,
+                    #[lazy] ReconcileHandler,
                     #[lazy] GetAvailableTemplatesHandler,
                     #[lazy] GetRequestStatusHandler,
                     #[lazy] GetReturnRequestsHandler,
@@ -139,6 +140,7 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
         .with_component_parameters::<Simulation>(SimulationParameters { settings: settings.simulated.clone() })
         .with_component_parameters::<Engine>(EngineParameters {
             policy: settings.policy.clone(),
+            care: settings.care.clone(),
             default_api: match settings.provider_kind {
                 ProviderKind::Aws => ProviderApi::RunInstances,
                 ProviderKind::Simulated => ProviderApi::Simulated,

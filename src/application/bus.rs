@@ -7,7 +7,7 @@ use tracing::{Instrument, debug, info_span};
 
 use super::ApplicationError;
 use super::budget::Budget;
-use super::commands::{RequestMachines, ReturnMachines, SyncMachines, SyncRequests};
+use super::commands::{Reconcile, RequestMachines, ReturnMachines, SyncMachines, SyncRequests};
 use super::events::EventDelivery;
 use super::message::{Command, Handler, Message, Query};
 use super::queries::{GetAvailableTemplates, GetRequestStatus, GetReturnRequests};
@@ -20,6 +20,7 @@ pub trait Catalogue:
     + HasComponent<dyn Handler<ReturnMachines>>
     + HasComponent<dyn Handler<SyncRequests>>
     + HasComponent<dyn Handler<SyncMachines>>
+    + HasComponent<dyn Handler<Reconcile>>
     + HasComponent<dyn Handler<GetAvailableTemplates>>
     + HasComponent<dyn Handler<GetRequestStatus>>
     + HasComponent<dyn Handler<GetReturnRequests>>

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::notes::BrakePolicy;
+
 /// How to reach AWS. `Debug` leaves the proxy out, since its address may hold a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AwsSettings {
@@ -61,6 +63,42 @@ impl Default for AwsSettings {
             describe_retries: 2,
             describe_interval: Duration::from_millis(500),
             tags: Vec::new(),
+        }
+    }
+}
+
+/// What is done about hosts and requests that nobody asks for (`aws-semantics.md` 17.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CareSettings {
+    /// How often requests that nobody asks about are brought forward.
+    pub recover_every: Duration,
+    /// How long nobody may ask about a request before it is given up and its hosts are ended.
+    pub unclaimed_after: Duration,
+    /// How often hosts with our tag are looked for that no request accounts for.
+    pub collect_every: Duration,
+    /// How long a host must have been known as an orphan before it is ended.
+    pub orphan_age: Duration,
+    /// The most orphans that one call ends.
+    pub most_ended: usize,
+    /// How long settled requests and ended hosts are kept.
+    pub keep: Duration,
+    /// How often what has been kept long enough is forgotten.
+    pub purge_every: Duration,
+    /// When a template whose hosts die at boot is put out of use.
+    pub brake: BrakePolicy,
+}
+
+impl Default for CareSettings {
+    fn default() -> Self {
+        Self {
+            recover_every: Duration::from_mins(1),
+            unclaimed_after: Duration::from_hours(1),
+            collect_every: Duration::from_mins(5),
+            orphan_age: Duration::from_mins(5),
+            most_ended: 100,
+            keep: Duration::from_hours(24 * 30),
+            purge_every: Duration::from_hours(1),
+            brake: BrakePolicy::default(),
         }
     }
 }

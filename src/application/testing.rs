@@ -2,7 +2,7 @@
 //! everything it ever launched.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
 
@@ -18,6 +18,7 @@ use super::ports::*;
 use super::queries::{
     GetRequestStatus, GetRequestStatusHandler, GetReturnRequests, GetReturnRequestsHandler, LostHost, RequestView,
 };
+use super::settings::CareSettings;
 use super::{ApplicationError, CatalogueError, StorageError};
 use crate::domain::notes::Notes;
 use crate::domain::request::RequestPolicy;
@@ -37,6 +38,7 @@ pub(crate) struct World {
     pub(crate) templates: Arc<FakeTemplates>,
     pub(crate) notebook: Arc<FakeNotebook>,
     pub(crate) policy: RequestPolicy,
+    pub(crate) care: CareSettings,
 }
 
 impl World {
@@ -51,6 +53,7 @@ impl World {
             notebook: Arc::default(),
             templates: Arc::new(FakeTemplates(Mutex::new(vec![template("small", -1, None)]))),
             policy: RequestPolicy::default(),
+            care: CareSettings::default(),
         }
     }
 
@@ -66,6 +69,8 @@ impl World {
             fulfilments: HashMap::from([(ProviderApi::RunInstances, cloud.clone() as Arc<dyn Fulfilment>)]),
             observations: HashMap::from([(ProviderKind::Aws, cloud as Arc<dyn Observation>)]),
             policy: self.policy.clone(),
+            care: self.care.clone(),
+            watched_since: OnceLock::new(),
             default_api: ProviderApi::RunInstances,
         })
     }

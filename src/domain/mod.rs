@@ -18,4 +18,4 @@ pub use ids::{
     AccountName, ClientToken, Digest, HostName, InstallationId, MachineCount, MachineId, RequestId, RequestKind,
     TemplateId, Version,
 };
-pub use time::Timestamp;
+pub use time::{Moment, Timestamp};

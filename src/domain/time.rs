@@ -43,6 +43,53 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// Returns the point in time `duration` earlier.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// Now, and since when we have been watching without a long gap.
+///
+/// A deadline counts watched time alone: after a gap, be it that nobody called us or that the clock jumped, nothing is
+/// given up or ended on the first look (`faults.md` row 41).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Now.
+    pub now: Timestamp,
+    /// When the time without a long gap began.
+    pub watched_since: Timestamp,
+}
+
+impl Moment {
+    /// How long we must have been watching before a deadline counts.
+    const SETTLING: Duration = Duration::from_mins(5);
+
+    /// Returns how much watched time has passed since `earlier`.
+    pub fn watched(&self, earlier: Timestamp) -> Duration {
+        self.now.since(earlier.max(self.watched_since))
+    }
+
+    /// Returns whether a deadline has passed, and not just during a gap.
+    pub fn is_past(&self, deadline: Timestamp) -> bool {
+        self.now >= deadline && (deadline >= self.watched_since || self.watched(deadline) >= Self::SETTLING)
+    }
+
+    /// Returns the moment for whoever is to see nothing as overdue.
+    pub fn at_first_sight(now: Timestamp) -> Self {
+        Self { now, watched_since: now.after(Duration::from_secs(1)) }
+    }
+}
+
+impl From<Timestamp> for Moment {
+    /// Returns the moment of somebody who has always been watching.
+    fn from(now: Timestamp) -> Self {
+        Self { now, watched_since: Timestamp(i64::MIN) }
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)

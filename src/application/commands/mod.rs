@@ -1,10 +1,12 @@
 //! Commands: each changes state through aggregates and one unit of work at a time.
 
+mod reconcile;
 mod request_machines;
 mod return_machines;
 mod sync_machines;
 mod sync_requests;
 
+pub use reconcile::{Reconcile, ReconcileHandler, ReconcileReport};
 pub use request_machines::{RequestMachines, RequestMachinesHandler};
 pub use return_machines::{HostRef, ReturnAccepted, ReturnMachines, ReturnMachinesHandler};
 pub use sync_machines::{SyncMachines, SyncMachinesHandler};

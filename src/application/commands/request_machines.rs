@@ -59,12 +59,13 @@ impl RequestMachinesHandler {
             account: command.account.clone(),
         };
         let mut count = within(template, command.count, engine.store.committed_hosts(template.id()).await?, engine)?;
-        let plan = engine.fulfilment(template.api())?.prepare(template, &owner).await?;
+        let mut plan = engine.fulfilment(template.api())?.prepare(template, &owner).await?;
+        plan.pools = engine.worth_asking(template, &plan.pools, count).await?;
         loop {
             let now = engine.clock.now();
             let account = command.account.clone();
             let mut request = Request::acquire(id.clone(), template, count, account, plan.clone(), &engine.policy, now);
-            request.plan_attempts(&installation, now);
+            request.plan_attempts(&installation, now.into());
             let admission = template.max_number().limit().map(|maximum| Admission {
                 template: template.id().clone(),
                 adding: count.get(),
@@ -109,6 +110,7 @@ fn within(
 impl Handler<RequestMachines> for RequestMachinesHandler {
     async fn handle(&self, command: RequestMachines) -> Result<RequestId, ApplicationError> {
         let engine = self.engine.engine();
+        engine.watch().await;
         let template = engine.templates.find(&command.template)?;
         let id = self.open(&command, &template).await?;
         info!(request_id = %id, template_id = %template.id(), requested = command.count.get(), "request accepted");

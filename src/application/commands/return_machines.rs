@@ -101,6 +101,7 @@ impl ReturnMachinesHandler {
             let mut request = Request::give_back(id.clone(), items, &engine.policy, now)?;
             for machine in &mut machines {
                 machine.join_return(&id);
+                machine.list();
             }
             let changes =
                 Changes { requests: vec![&mut request], machines: machines.iter_mut().collect(), ..Changes::default() };
@@ -145,6 +146,7 @@ fn items_of(hosts: &[HostRef], machines: &mut Vec<Machine>, api: ProviderApi, no
 #[async_trait]
 impl Handler<ReturnMachines> for ReturnMachinesHandler {
     async fn handle(&self, command: ReturnMachines) -> Result<ReturnAccepted, ApplicationError> {
+        self.engine.engine().watch().await;
         let accepted = self.open(&command.hosts).await?;
         info!(request_id = %accepted.id, hosts = command.hosts.len(), "return accepted");
         // The return is durable, so its id is printed whatever comes now; later calls go on with it.

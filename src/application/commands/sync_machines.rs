@@ -49,6 +49,7 @@ impl Handler<SyncMachines> for SyncMachinesHandler {
             return Ok(());
         }
         let engine = self.engine.engine();
+        engine.watch().await;
         let ids: Vec<MachineId> = command.hosts.iter().filter_map(|host| host.id.clone()).collect();
         let names: Vec<HostName> =
             command.hosts.iter().filter(|host| host.id.is_none()).filter_map(|host| host.name.clone()).collect();
@@ -75,7 +76,8 @@ impl Handler<SyncMachines> for SyncMachinesHandler {
             };
             let before: Vec<_> = machines.iter().map(|machine| machine.snapshot().clone()).collect();
             for machine in &mut machines {
-                seen.show_to(machine, now);
+                seen.show_to(machine, engine.moment());
+                machine.list();
             }
             let fresh = machines
                 .iter_mut()

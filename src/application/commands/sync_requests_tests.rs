@@ -162,7 +162,7 @@ async fn killed_before_the_call(world: &World, count: u32) -> RequestId {
     let plan = engine.fulfilment(template.api()).unwrap().prepare(&template, &owner).await.unwrap();
     let count = count.try_into().unwrap();
     let mut request = Request::acquire(id.clone(), &template, count, None, plan, &world.policy, now);
-    request.plan_attempts(&owner.installation, now);
+    request.plan_attempts(&owner.installation, now.into());
     let changes = Changes { requests: vec![&mut request], template: Some(&template), ..Changes::default() };
     world.store.commit(changes, now).await.unwrap();
     id

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::{Case, Engine, Problems, Seen};
+use super::{Case, Engine, Problems, Seen, noting};
 use crate::application::ApplicationError;
 use crate::application::ports::{Released, Search};
 use crate::domain::machine::{Machine, Origin, Sighting};
-use crate::domain::request::{ReturnItem, Verdict};
+use crate::domain::request::{RequestStatus, ReturnItem, Verdict};
 use crate::domain::template::ProviderApi;
 use crate::domain::{HostName, InstallationId, MachineId, RequestId, Timestamp};
 
@@ -18,7 +18,7 @@ const REPEAT_AFTER: Duration = Duration::from_secs(30);
 
 impl Engine {
     /// Orders the cloud to end these hosts.
-    async fn end(
+    pub(super) async fn end(
         &self,
         hosts: impl IntoIterator<Item = (MachineId, ProviderApi)>,
     ) -> Result<Released, ApplicationError> {
@@ -43,17 +43,22 @@ impl Engine {
     /// [`ApplicationError`] when the store cannot be used or the provider is missing.
     pub(crate) async fn judge(&self, id: &RequestId, seen: &Seen) -> Result<(), ApplicationError> {
         let installation = self.installation.id()?;
-        let to_end = self
+        let (to_end, boots) = self
             .change(id, |case| {
-                let now = self.clock.now();
+                let booting = noting::booting(case);
                 for machine in &mut case.machines {
-                    seen.show_to(machine, now);
+                    seen.show_to(machine, self.moment());
                 }
-                case.request.plan_attempts(&installation, now);
-                case.request.settle(&case.machines, &self.policy, now)?;
-                Ok(self.failed_and_held(case, now))
+                case.request.plan_attempts(&installation, self.moment());
+                case.request.settle(&case.machines, &self.policy, self.moment())?;
+                let usable = case.request.status() == RequestStatus::Complete;
+                let deaths = noting::deaths_at_boot(&booting, &case.machines);
+                Ok((self.failed_and_held(case), case.request.as_acquire().map(|a| (a.clone(), deaths, usable))))
             })
             .await?;
+        if let Some((acquire, deaths, usable)) = boots {
+            self.note_boots(&acquire, &deaths, usable).await;
+        }
         if to_end.is_empty() {
             return Ok(());
         }
@@ -62,19 +67,19 @@ impl Engine {
         self.change(id, |case| {
             let now = self.clock.now();
             take_in(&mut case.machines, &released, now, |host| to_end.get(host).map_or("", |(_, why)| why));
-            case.request.settle(&case.machines, &self.policy, now).map(drop)
+            case.request.settle(&case.machines, &self.policy, self.moment()).map(drop)
         })
         .await
     }
 
     /// Returns the hosts that an open acquire request reports as failed and that still live, with the reason.
-    fn failed_and_held(&self, case: &Case, now: Timestamp) -> BTreeMap<MachineId, (ProviderApi, String)> {
+    fn failed_and_held(&self, case: &Case) -> BTreeMap<MachineId, (ProviderApi, String)> {
         if case.request.is_settled() || case.request.as_acquire().is_none() {
             return BTreeMap::new();
         }
-        let expired = case.request.is_expired(now);
+        let expired = case.request.is_expired(self.moment());
         let held = case.machines.iter().filter(|machine| machine.is_held());
-        held.filter_map(|machine| match Verdict::over(machine, expired, now, &self.policy) {
+        held.filter_map(|machine| match Verdict::over(machine, expired, self.moment(), &self.policy) {
             Verdict::Failed(why) => Some((machine.id().clone(), (machine.api(), why))),
             Verdict::Executing | Verdict::Usable => None,
         })
@@ -99,13 +104,13 @@ impl Engine {
             .change(id, |case| {
                 let now = self.clock.now();
                 for machine in &mut case.machines {
-                    seen.show_to(machine, now);
-                    looked.show_to(machine, now);
+                    seen.show_to(machine, self.moment());
+                    looked.show_to(machine, self.moment());
                 }
                 let owner = |id: &MachineId| seen.of(id).or_else(|| looked.of(id)).and_then(|s| s.owner.clone());
                 let was_seen = |id: &MachineId| seen.of(id).or_else(|| looked.of(id)).is_some();
                 self.refuse_strangers(case, &installation, owner, was_seen);
-                case.request.settle(&case.machines, &self.policy, now)?;
+                case.request.settle(&case.machines, &self.policy, self.moment())?;
                 Ok(self.to_give_back(case, was_seen, now))
             })
             .await?;
@@ -127,7 +132,7 @@ impl Engine {
                     item.problem = problems.get(host).cloned();
                 }
             }
-            case.request.settle(&case.machines, &self.policy, now).map(drop)
+            case.request.settle(&case.machines, &self.policy, self.moment()).map(drop)
         })
         .await
     }
@@ -238,7 +243,12 @@ impl Engine {
 }
 
 /// Lets machines take in what became of the order to end them.
-fn take_in<'r>(machines: &mut [Machine], released: &Released, now: Timestamp, reason: impl Fn(&MachineId) -> &'r str) {
+pub(super) fn take_in<'r>(
+    machines: &mut [Machine],
+    released: &Released,
+    now: Timestamp,
+    reason: impl Fn(&MachineId) -> &'r str,
+) {
     for machine in machines {
         let gone = released.gone.contains(machine.id());
         if gone || released.accepted.contains(machine.id()) {

@@ -18,7 +18,7 @@ use crate::domain::{FailureClass, RequestId, Timestamp};
 const LOOKUP_PROVES: Duration = Duration::from_mins(5);
 
 /// What came of one attempt in this process.
-enum Sent {
+pub(super) enum Sent {
     Answered(Result<Acquired, ProviderError>),
     GivenUp,
     Waits,
@@ -57,6 +57,16 @@ impl Engine {
     /// # Errors
     /// [`ApplicationError`] when the store cannot be used or the provider is missing.
     pub(crate) async fn launch(&self, id: &RequestId, fresh: bool) -> Result<LaunchReport, ApplicationError> {
+        if !self.lease(id).await {
+            info!(request_id = %id, "another process is at this request; its outcome is awaited");
+            return Ok(LaunchReport::default());
+        }
+        let report = self.launch_all(id, fresh).await;
+        self.free(id).await;
+        report
+    }
+
+    async fn launch_all(&self, id: &RequestId, fresh: bool) -> Result<LaunchReport, ApplicationError> {
         let mut sent = BTreeSet::new();
         let mut report = LaunchReport::default();
         loop {
@@ -68,7 +78,7 @@ impl Engine {
                 return Ok(report);
             }
             let user_data = self.user_data(acquire).await?;
-            let expired = request.is_expired(self.clock.now());
+            let expired = request.is_overdue(self.clock.now());
             let mut outcomes = Vec::with_capacity(due.len());
             for attempt in due {
                 let nothing_yet = outcomes.is_empty() && sent.is_empty();
@@ -79,6 +89,7 @@ impl Engine {
                 outcomes.push((attempt.number, self.send(id, acquire, attempt, &user_data, expired).await?));
             }
             self.record(id, &outcomes, fresh).await?;
+            self.note_outcomes(acquire, &outcomes).await;
             let all_known = outcomes.iter().all(|(_, sent)| sent.is_known(fresh));
             for (attempt, sent) in outcomes {
                 let known = sent.is_known(fresh);
@@ -106,7 +117,6 @@ impl Engine {
         user_data: &Result<Option<String>, String>,
         expired: bool,
     ) -> Result<Sent, ApplicationError> {
-        let now = self.clock.now();
         match user_data {
             Ok(user_data) if !expired => {
                 let launch = Launch { attempt, plan: &acquire.plan, user_data: user_data.as_deref() };
@@ -124,7 +134,7 @@ impl Engine {
                 let proves_from = if expired { deadline_of(attempt, self) } else { attempt.recorded_at };
                 match self.observation(acquire.api.kind())?.find(&Search::Token(attempt.token.clone())).await {
                     Ok(hosts) if !hosts.is_empty() => Ok(Sent::Answered(Ok(Acquired { hosts, resource: None }))),
-                    Ok(_) if now.since(proves_from) > LOOKUP_PROVES => Ok(Sent::GivenUp),
+                    Ok(_) if self.moment().watched(proves_from) >= LOOKUP_PROVES => Ok(Sent::GivenUp),
                     Ok(_) => Ok(Sent::Waits),
                     Err(error) => Ok(Sent::Answered(Err(error))),
                 }
@@ -154,9 +164,9 @@ impl Engine {
                     Sent::Waits => {}
                 }
             }
-            case.request.plan_attempts(&installation, now);
+            case.request.plan_attempts(&installation, self.moment());
             // A request that got nothing and can get nothing is settled at once rather than at its first poll.
-            case.request.settle(&case.machines, &self.policy, now)?;
+            case.request.settle(&case.machines, &self.policy, self.moment())?;
             if fresh {
                 case.request.withdraw();
             }

@@ -4,22 +4,30 @@
 //! change a host (INV-06); only hosts that a request names are ended (INV-07), and never one of another installation
 //! (INV-08).
 
+mod collecting;
 mod ending;
 mod launching;
+mod noting;
+mod recovering;
+mod syncing;
 mod transaction;
 mod watching;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use shaku::{Component, Interface};
 
 use super::ApplicationError;
 use super::ports::{Clock, Fulfilment, IdSource, Installation, Notebook, Observation, TemplateCatalogue, UnitOfWork};
+use super::settings::CareSettings;
 use crate::domain::request::RequestPolicy;
 use crate::domain::template::{ProviderApi, ProviderKind};
-use crate::domain::{MachineId, RequestId};
+use crate::domain::{MachineId, Moment, RequestId, Timestamp};
 
+pub use collecting::Orphan;
+pub use recovering::Recovered;
+pub use syncing::SyncReport;
 pub(crate) use transaction::{Case, pause};
 pub(crate) use watching::Seen;
 
@@ -49,9 +57,15 @@ pub struct Engine {
     pub(crate) fulfilments: HashMap<ProviderApi, Arc<dyn Fulfilment>>,
     #[shaku(inject)]
     pub(crate) observations: HashMap<ProviderKind, Arc<dyn Observation>>,
-    /// The operator's choices.
+    /// The operator's choices about requests.
     #[shaku(default)]
     pub(crate) policy: RequestPolicy,
+    /// The operator's choices about what nobody asks for.
+    #[shaku(default)]
+    pub(crate) care: CareSettings,
+    /// Since when calls have come without a long gap; found out by the first step that needs it.
+    #[shaku(force_default)]
+    pub(crate) watched_since: OnceLock<Timestamp>,
     /// The way that is taken to give back a host that we did not launch.
     #[shaku(default = ProviderApi::RunInstances)]
     pub(crate) default_api: ProviderApi,
@@ -64,6 +78,29 @@ impl EngineSource for Engine {
 }
 
 impl Engine {
+    /// Returns now, with since when we have been watching as far as a step has found that out ([`Self::watch`]).
+    pub(crate) fn moment(&self) -> Moment {
+        let now = self.clock.now();
+        match self.watched_since.get() {
+            Some(since) => Moment { now, watched_since: *since },
+            None => Moment::at_first_sight(now),
+        }
+    }
+
+    /// Finds out since when calls have come without a long gap, and notes this one down. Once in a process.
+    pub(crate) async fn watch(&self) {
+        if self.watched_since.get().is_some() {
+            return;
+        }
+        let now = self.clock.now();
+        let notes = self.notebook.read().await;
+        let mut since = notes.watched_since(now);
+        if !notes.watch_is_fresh(now) {
+            self.notebook.edit(&mut |notes| since = notes.watch(now)).await;
+        }
+        let _ = self.watched_since.set(since);
+    }
+
     /// Returns the provider of one way to get hosts.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use crate::application::ApplicationError;
 use crate::application::ports::Host;
 use crate::domain::machine::{Interruption, Machine, MachineStatus, Sighting};
 use crate::domain::template::{PriceType, ProviderKind};
-use crate::domain::{MachineId, Timestamp};
+use crate::domain::{MachineId, Moment};
 
 /// What complete and successful answers of the cloud showed.
 #[derive(Debug, Default)]
@@ -22,13 +22,13 @@ pub(crate) struct Seen {
 impl Seen {
     /// Lets the machine take in what was seen of it, or that it was not seen. A machine that was not asked about takes
     /// in nothing.
-    pub(crate) fn show_to(&self, machine: &mut Machine, now: Timestamp) {
+    pub(crate) fn show_to(&self, machine: &mut Machine, at: Moment) {
         if !self.asked.contains(machine.id()) {
             return;
         }
         match self.sightings.get(machine.id()) {
             Some(sighting) => machine.see(sighting),
-            None => machine.miss(now),
+            None => machine.miss(at),
         }
         if let Some(notice) = self.interruptions.get(machine.id()) {
             machine.interrupt(notice.clone());

@@ -12,7 +12,7 @@ use crate::application::ports::{Clock, UnitOfWork};
 use crate::domain::machine::{Machine, MachineStatus};
 use crate::domain::request::{Acquire, Body, Request, RequestPolicy, RequestStatus, Return, Verdict};
 use crate::domain::template::PriceType;
-use crate::domain::{MachineId, RequestId, Timestamp};
+use crate::domain::{MachineId, Moment, RequestId, Timestamp};
 
 /// Asks how these requests stand.
 #[derive(Debug, Clone)]
@@ -134,8 +134,8 @@ impl GetRequestStatusHandler {
     }
 
     fn acquired(&self, request: &Request, acquire: &Acquire, machines: &[Machine]) -> Vec<HostView> {
-        let now = self.clock.now();
-        let expired = request.is_expired(now);
+        // A host is overdue once a command has said so, and has ordered its end.
+        let moment = Moment::at_first_sight(self.clock.now());
         let frozen: HashMap<&MachineId, _> = acquire.outcomes.iter().map(|o| (&o.machine_id, o)).collect();
         machines
             .iter()
@@ -145,7 +145,7 @@ impl GetRequestStatusHandler {
                     Some(outcome) => (outcome.verdict.clone(), outcome.status),
                     // Found after the verdict; never part of it.
                     None if request.is_settled() => return None,
-                    None => (Verdict::over(machine, expired, now, &self.policy), machine.status()),
+                    None => (Verdict::over(machine, false, moment, &self.policy), machine.status()),
                 };
                 let (result, message) = match verdict {
                     Verdict::Executing => (HostResult::Executing, String::new()),

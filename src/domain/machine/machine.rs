@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Interruption, MachineEvent, MachineStatus, Sighting};
 use crate::domain::template::{PriceType, ProviderApi};
-use crate::domain::{HostName, MachineId, RequestId, TemplateId, Timestamp, Version};
+use crate::domain::{HostName, MachineId, Moment, RequestId, TemplateId, Timestamp, Version};
 
 /// Complete answers in which a host was missing, since it was last seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,11 +184,11 @@ impl Machine {
 
     /// Takes in that a complete and successful answer of the cloud did not have the host. Only enough of these over
     /// enough time mean that it is gone.
-    pub fn miss(&mut self, at: Timestamp) {
+    pub fn miss(&mut self, at: Moment) {
         if self.state.status == MachineStatus::Terminated {
             return;
         }
-        let unseen = self.state.unseen.get_or_insert(Unseen { times: 0, since: at });
+        let unseen = self.state.unseen.get_or_insert(Unseen { times: 0, since: at.now });
         unseen.times = unseen.times.saturating_add(1);
         let (times, span) = GONE_AFTER;
         let unseen = *unseen;
@@ -196,7 +196,7 @@ impl Machine {
         let never_seen = self.state.instance_type.is_none() && self.state.request_id.is_none();
         let returned = self.state.ending_since.is_some() || (never_seen && self.state.return_id.is_some());
         let ended = returned && unseen.times >= ENDED_AFTER;
-        if ended || (unseen.times >= times && at.since(unseen.since) >= span) {
+        if ended || (unseen.times >= times && at.watched(unseen.since) >= span) {
             self.become_status(MachineStatus::Terminated, Some("no longer known to the cloud".to_owned()));
         }
     }

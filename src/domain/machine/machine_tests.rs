@@ -54,15 +54,15 @@ fn name_and_address_stay_as_first_seen_after_ec2_blanks_them() {
 fn a_host_missing_from_complete_answers_is_gone_only_after_three_over_five_minutes() {
     let mut machine = machine();
     for second in [10, 20, 30, 40, 200] {
-        machine.miss(at(second));
+        machine.miss(at(second).into());
         assert_eq!(machine.status(), MachineStatus::Pending);
     }
     machine.see(&sighting(MachineStatus::Running));
     for second in [300, 310, 599] {
-        machine.miss(at(second));
+        machine.miss(at(second).into());
     }
     assert_eq!(machine.status(), MachineStatus::Running);
-    machine.miss(at(600));
+    machine.miss(at(600).into());
     assert_eq!(machine.status(), MachineStatus::Terminated);
 }
 
@@ -70,9 +70,9 @@ fn a_host_missing_from_complete_answers_is_gone_only_after_three_over_five_minut
 fn a_host_that_we_end_is_done_after_two_complete_answers_without_it() {
     let mut machine = machine();
     machine.end_accepted(at(5), "returned");
-    machine.miss(at(6));
+    machine.miss(at(6).into());
     assert_eq!(machine.status(), MachineStatus::Pending);
-    machine.miss(at(7));
+    machine.miss(at(7).into());
     assert_eq!(machine.status(), MachineStatus::Terminated);
 }
 
@@ -95,7 +95,7 @@ proptest! {
             let before = machine.status();
             match MachineStatus::ALL.get(step) {
                 Some(status) => machine.see(&sighting(*status)),
-                None if step == 6 => machine.miss(at(second)),
+                None if step == 6 => machine.miss(at(second).into()),
                 None => machine.end_accepted(at(second), "returned"),
             }
             prop_assert!(machine.status() >= before);

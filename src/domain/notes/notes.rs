@@ -35,6 +35,13 @@ pub struct Lease {
     pub until: Timestamp,
 }
 
+/// The latest stretch of time in which calls came without a long gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Watch {
+    since: Timestamp,
+    until: Timestamp,
+}
+
 /// What calls note down for later calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -51,6 +58,7 @@ pub struct Notes {
     pub suspects: BTreeMap<MachineId, Timestamp>,
     /// The machines that use this work folder, and when each did last.
     pub nodes: BTreeMap<String, Timestamp>,
+    watch: Option<Watch>,
     begun: BTreeMap<Duty, Timestamp>,
     leases: BTreeMap<String, Lease>,
 }
@@ -69,6 +77,27 @@ impl Notes {
     /// Returns whether [`Self::take_on`] would change anything.
     pub fn is_due(&self, duty: Duty, every: Duration, now: Timestamp) -> bool {
         self.begun.get(&duty).is_none_or(|begun| is_over(*begun, every, now))
+    }
+
+    /// How long nobody may call before what happened in between is not taken for granted.
+    const GAP: Duration = Duration::from_mins(5);
+
+    /// Takes in that somebody watches now, and returns since when that has been so without a long gap. Host Factory
+    /// asks every half minute; a longer silence may be an outage, or a clock that jumped.
+    pub fn watch(&mut self, now: Timestamp) -> Timestamp {
+        let since = self.watched_since(now);
+        self.watch = Some(Watch { since, until: now });
+        since
+    }
+
+    /// Returns what [`Self::watch`] would.
+    pub fn watched_since(&self, now: Timestamp) -> Timestamp {
+        self.watch.filter(|w| w.until <= now && now.since(w.until) <= Self::GAP).map_or(now, |w| w.since)
+    }
+
+    /// Returns whether the watch has been noted lately.
+    pub fn watch_is_fresh(&self, now: Timestamp) -> bool {
+        self.watch.is_some_and(|w| w.until <= now && now.since(w.until) < Duration::from_secs(30))
     }
 
     /// Gives `holder` the lease on `work` for `term`, unless another process has it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Timestamp;
+use crate::domain::Moment;
 use crate::domain::machine::{Machine, MachineStatus};
 
 /// The status of a settled request that has usable hosts and fewer than were asked for (`design.md` 5.3).
@@ -81,13 +81,13 @@ pub enum Verdict {
 impl Verdict {
     /// Judges a host of an open request (`aws-semantics.md` section 15). `expired` says that the request's deadline
     /// has passed.
-    pub fn over(machine: &Machine, expired: bool, now: Timestamp, policy: &RequestPolicy) -> Self {
+    pub fn over(machine: &Machine, expired: bool, at: Moment, policy: &RequestPolicy) -> Self {
         let host = machine.snapshot();
         let or_else = |text: &str| host.reason.clone().unwrap_or_else(|| text.to_owned());
         match host.status {
             _ if machine.is_ending() => Self::Failed(or_else("ended before it became usable")),
             // By our own clock alone: the cloud's may differ by minutes, and the host would be ended for that.
-            MachineStatus::Pending if now.since(host.known_since) > policy.pending_timeout => {
+            MachineStatus::Pending if at.watched(host.known_since) > policy.pending_timeout => {
                 Self::Failed(format!("pending for more than {} seconds", policy.pending_timeout.as_secs()))
             }
             MachineStatus::Running if let Some(notice) = machine.interruption() => {

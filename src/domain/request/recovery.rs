@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Acquire, Body, LaunchPlan, Request, RequestEvent, RequestPolicy, RequestStatus};
+use super::{Acquire, Body, LaunchPlan, Request, RequestEvent, RequestPolicy, RequestStatus, Verdict};
 use crate::domain::machine::Machine;
 use crate::domain::template::ProviderApi;
 use crate::domain::{DomainError, MachineCount, MachineId, RequestId, Timestamp};
@@ -62,6 +62,9 @@ impl Request {
         if self.state.status != RequestStatus::CompleteWithError {
             let minutes = after.as_secs() / 60;
             let message = format!("nobody asked about this request within {minutes} minutes; its hosts were ended");
+            if let Body::Acquire(acquire) = &mut self.state.body {
+                acquire.outcomes.iter_mut().for_each(|outcome| outcome.verdict = Verdict::Failed(message.clone()));
+            }
             self.change_status(RequestStatus::CompleteWithError, message)?;
         }
         Ok(true)

@@ -12,7 +12,8 @@ use crate::domain::failure::AttemptVerdict;
 use crate::domain::machine::{Machine, MachineStatus};
 use crate::domain::template::Template;
 use crate::domain::{
-    AccountName, DomainError, FailureClass, InstallationId, MachineCount, MachineId, RequestId, Timestamp, Version,
+    AccountName, DomainError, FailureClass, InstallationId, MachineCount, MachineId, Moment, RequestId, Timestamp,
+    Version,
 };
 
 /// What a request is for.
@@ -132,12 +133,12 @@ impl Request {
 
     /// Writes down attempts for everything that is still wanted and returns how many there are. None after the
     /// deadline.
-    pub fn plan_attempts(&mut self, installation: &InstallationId, at: Timestamp) -> usize {
-        if self.is_settled() || self.is_expired(at) {
+    pub fn plan_attempts(&mut self, installation: &InstallationId, at: Moment) -> usize {
+        if self.is_settled() || self.is_overdue(at.now) {
             return 0;
         }
         let Body::Acquire(acquire) = &mut self.state.body else { return 0 };
-        let planned = acquire.plan_attempts(&self.state.id, installation, at);
+        let planned = acquire.plan_attempts(&self.state.id, installation, at.now);
         let first = acquire.attempts.len().saturating_sub(planned);
         self.pending.extend(acquire.attempts.iter().skip(first).map(|attempt| RequestEvent::IntentRecorded {
             request_id: self.state.id.clone(),
@@ -218,7 +219,7 @@ impl Request {
     ///
     /// # Errors
     /// [`DomainError::InvalidTransition`] never in practice; the table is asked all the same.
-    pub fn settle(&mut self, machines: &[Machine], policy: &RequestPolicy, at: Timestamp) -> Result<bool, DomainError> {
+    pub fn settle(&mut self, machines: &[Machine], policy: &RequestPolicy, at: Moment) -> Result<bool, DomainError> {
         if self.is_settled() {
             return Ok(false);
         }
@@ -307,9 +308,14 @@ impl Request {
         self.state.status.is_settled()
     }
 
-    /// Returns whether the deadline has passed.
-    pub fn is_expired(&self, now: Timestamp) -> bool {
+    /// Returns whether it is too late to send anything for the request, whether we have been watching or not.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
         now >= self.state.deadline
+    }
+
+    /// Returns whether the deadline has passed, so that what is missing counts as missing.
+    pub fn is_expired(&self, at: Moment) -> bool {
+        at.is_past(self.state.deadline)
     }
 
     /// Returns the explanation shown to Host Factory.

@@ -49,7 +49,7 @@ fn plan(pools: usize) -> LaunchPlan {
 fn request(wanted: u32, pools: usize, policy: &RequestPolicy) -> Request {
     let id = "req-6b1f2c4e-2a51-4c3e-9d52-1f0a7c9be101".parse().unwrap();
     let mut request = Request::acquire(id, &template(), wanted.try_into().unwrap(), None, plan(pools), policy, at(0));
-    request.plan_attempts(&installation(), at(0));
+    request.plan_attempts(&installation(), at(0).into());
     request
 }
 
@@ -90,7 +90,7 @@ fn what_a_pool_does_not_give_is_asked_of_the_next_as_a_new_attempt() {
     let policy = RequestPolicy::default();
     let mut request = request(10, 2, &policy);
     assert!(request.attempt_launched(1, 4, None));
-    assert_eq!(request.plan_attempts(&installation(), at(1)), 1);
+    assert_eq!(request.plan_attempts(&installation(), at(1).into()), 1);
     let attempts = &request.as_acquire().unwrap().attempts;
     assert_eq!((attempts[1].count, attempts[1].pool.subnet.as_deref()), (6, Some("subnet-1")));
     assert_ne!(attempts[0].token, attempts[1].token);
@@ -100,7 +100,7 @@ fn what_a_pool_does_not_give_is_asked_of_the_next_as_a_new_attempt() {
         Some("InsufficientInstanceCapacity".to_owned()),
         "none".to_owned(),
     );
-    assert_eq!(request.plan_attempts(&installation(), at(2)), 0, "no pool is left");
+    assert_eq!(request.plan_attempts(&installation(), at(2).into()), 0, "no pool is left");
 }
 
 #[test]
@@ -108,17 +108,20 @@ fn an_ambiguous_failure_keeps_the_attempt_and_its_token() {
     let mut request = request(2, 2, &RequestPolicy::default());
     for class in [FailureClass::Network, FailureClass::Server, FailureClass::Throttle, FailureClass::AuthExpired] {
         assert!(!request.attempt_failed(1, class, None, "lost".to_owned()));
-        assert_eq!(request.plan_attempts(&installation(), at(1)), 0);
+        assert_eq!(request.plan_attempts(&installation(), at(1).into()), 0);
         assert!(request.as_acquire().unwrap().attempts[0].is_open());
     }
-    assert!(!request.settle(&[], &RequestPolicy::default(), at(100_000)).unwrap(), "the outcome is still not known");
+    assert!(
+        !request.settle(&[], &RequestPolicy::default(), at(100_000).into()).unwrap(),
+        "the outcome is still not known"
+    );
 }
 
 #[test]
 fn too_large_a_batch_is_halved_down_to_one_and_then_final() {
     let mut request = request(3, 1, &RequestPolicy::default());
     request.attempt_failed(1, FailureClass::Size, None, "too many".to_owned());
-    assert_eq!(request.plan_attempts(&installation(), at(1)), 3);
+    assert_eq!(request.plan_attempts(&installation(), at(1).into()), 3);
     assert_eq!(counts(&request), [3, 1, 1, 1]);
     request.attempt_failed(2, FailureClass::Size, None, "too many".to_owned());
     assert!(!request.as_acquire().unwrap().wants_attempts());
@@ -137,20 +140,20 @@ fn a_short_request_is_complete_with_its_reasons_and_an_empty_one_is_an_error() {
     let policy = RequestPolicy::default();
     let mut short = request(2, 1, &policy);
     short.attempt_launched(1, 1, None);
-    assert!(short.settle(&[host(1, MachineStatus::Running)], &policy, at(5)).unwrap());
+    assert!(short.settle(&[host(1, MachineStatus::Running)], &policy, at(5).into()).unwrap());
     assert_eq!(short.status(), RequestStatus::Complete);
     assert!(short.message().starts_with("1 of 2 hosts are usable"), "{}", short.message());
 
     let mut empty = request(2, 1, &policy);
     empty.attempt_failed(1, FailureClass::Invalid, None, "invalid: Error Code: InvalidAMIID.NotFound".to_owned());
-    assert!(empty.settle(&[], &policy, at(5)).unwrap());
+    assert!(empty.settle(&[], &policy, at(5).into()).unwrap());
     assert_eq!(empty.status(), RequestStatus::CompleteWithError);
     assert!(empty.message().contains("InvalidAMIID.NotFound") && empty.message().contains("m6i.large"));
 
     let strict = RequestPolicy { partial: PartialStatus::CompleteWithError, ..policy };
     let mut short = request(2, 1, &strict);
     short.attempt_launched(1, 1, None);
-    short.settle(&[host(1, MachineStatus::Running)], &strict, at(5)).unwrap();
+    short.settle(&[host(1, MachineStatus::Running)], &strict, at(5).into()).unwrap();
     assert_eq!(short.status(), RequestStatus::CompleteWithError);
 }
 
@@ -160,9 +163,9 @@ fn a_failed_host_keeps_the_request_running_until_the_cloud_took_the_order_to_end
     let mut request = request(1, 1, &policy);
     request.attempt_launched(1, 1, None);
     let mut stuck = host(1, MachineStatus::Pending);
-    assert!(!request.settle(std::slice::from_ref(&stuck), &policy, at(181)).unwrap());
+    assert!(!request.settle(std::slice::from_ref(&stuck), &policy, at(181).into()).unwrap());
     stuck.end_accepted(at(182), "stuck");
-    assert!(request.settle(&[stuck], &policy, at(183)).unwrap());
+    assert!(request.settle(&[stuck], &policy, at(183).into()).unwrap());
     assert_eq!(request.status(), RequestStatus::CompleteWithError);
 }
 
@@ -171,9 +174,9 @@ fn a_verdict_is_frozen() {
     let policy = RequestPolicy::default();
     let mut request = request(1, 1, &policy);
     request.attempt_launched(1, 1, None);
-    request.settle(&[host(1, MachineStatus::Running)], &policy, at(5)).unwrap();
+    request.settle(&[host(1, MachineStatus::Running)], &policy, at(5).into()).unwrap();
     let settled = request.snapshot().clone();
-    assert!(!request.settle(&[host(1, MachineStatus::Terminated)], &policy, at(99_999)).unwrap());
+    assert!(!request.settle(&[host(1, MachineStatus::Terminated)], &policy, at(99_999).into()).unwrap());
     assert_eq!(*request.snapshot(), settled);
 }
 
@@ -184,14 +187,14 @@ fn a_return_is_complete_once_all_have_ended_and_says_what_has_not() {
     let id: RequestId = "ret-6b1f2c4e-2a51-4c3e-9d52-1f0a7c9be101".parse().unwrap();
     let mut request = Request::give_back(id.clone(), vec![item(1), item(2)], &policy, at(0)).unwrap();
     let hosts = [host(1, MachineStatus::Terminated), host(2, MachineStatus::ShuttingDown)];
-    assert!(!request.settle(&hosts, &policy, at(5)).unwrap());
+    assert!(!request.settle(&hosts, &policy, at(5).into()).unwrap());
     let mut late = request.clone();
-    assert!(late.settle(&hosts, &policy, at(3600)).unwrap());
+    assert!(late.settle(&hosts, &policy, at(3600).into()).unwrap());
     assert_eq!(late.status(), RequestStatus::CompleteWithError);
     assert!(late.message().contains("i-00000000000000002"), "{}", late.message());
     assert!(
         request
-            .settle(&[host(1, MachineStatus::Terminated), host(2, MachineStatus::Terminated)], &policy, at(6))
+            .settle(&[host(1, MachineStatus::Terminated), host(2, MachineStatus::Terminated)], &policy, at(6).into())
             .unwrap()
     );
     assert_eq!((request.status(), request.message()), (RequestStatus::Complete, ""));
@@ -223,8 +226,8 @@ proptest! {
                 }).sum()
             };
             match step {
-                0 => { request.plan_attempts(&installation(), at(second)); }
-                1 => { request.settle(&machines, &policy, at(second)).unwrap(); }
+                0 => { request.plan_attempts(&installation(), at(second).into()); }
+                1 => { request.settle(&machines, &policy, at(second).into()).unwrap(); }
                 2 => {
                     let sought = request.as_acquire().unwrap().attempts.iter().find(|a| a.number == number).cloned();
                     if let Some(attempt) = sought {

@@ -13,8 +13,9 @@ use super::keys::{KEYS, Kind, Setting, masked};
 use super::layers::Layers;
 use super::templates::{Dialect, TemplateSettings};
 use super::{ConfigurationError, Environment, Origin, env, folders, layers};
-use crate::application::settings::{AwsSettings, SimulatedSettings};
+use crate::application::settings::{AwsSettings, CareSettings, SimulatedSettings};
 use crate::domain::InstallationId;
+use crate::domain::notes::BrakePolicy;
 use crate::domain::request::{OverMaximum, PartialStatus, RequestPolicy};
 use crate::domain::template::ProviderKind;
 
@@ -72,6 +73,8 @@ pub struct Settings {
     pub simulated: SimulatedSettings,
     /// The operator's choices about requests.
     pub policy: RequestPolicy,
+    /// The operator's choices about what nobody asks for.
+    pub care: CareSettings,
     /// How long after its start a call still begins new cloud steps.
     pub soft_budget: Duration,
     /// How long a call may take.
@@ -131,6 +134,7 @@ impl Settings {
             provider_kind,
             simulated: layers.simulated(),
             policy: layers.policy(),
+            care: layers.care(),
             soft_budget: Duration::from_secs(layers.number("hostFactory.softBudgetSeconds")).min(hard_budget),
             hard_budget,
             storage: StorageSettings {
@@ -248,6 +252,10 @@ impl Layers {
         Duration::from_secs(self.number(name))
     }
 
+    fn minutes(&self, name: &str) -> Duration {
+        Duration::from_mins(self.number(name))
+    }
+
     fn millis(&self, name: &str) -> Duration {
         Duration::from_millis(self.number(name))
     }
@@ -298,6 +306,23 @@ impl Layers {
             failure_percent: self.percent("provider.simulated.failurePercent"),
             reclaim_percent: self.percent("provider.simulated.reclaimPercent"),
             reclaim_after: self.seconds("provider.simulated.reclaimAfterSeconds"),
+        }
+    }
+
+    fn care(&self) -> CareSettings {
+        CareSettings {
+            recover_every: self.seconds("recovery.everySeconds"),
+            unclaimed_after: self.minutes("recovery.unclaimedMinutes"),
+            collect_every: self.minutes("recovery.collectMinutes"),
+            orphan_age: self.minutes("recovery.orphanMinutes"),
+            most_ended: usize::try_from(self.number("recovery.mostEnded")).unwrap_or(usize::MAX),
+            keep: Duration::from_hours(self.number("recovery.keepDays").saturating_mul(24)),
+            brake: BrakePolicy {
+                deaths: self.small("template.brake.deaths"),
+                within: self.minutes("template.brake.withinMinutes"),
+                pause: self.minutes("template.brake.pauseMinutes"),
+            },
+            ..CareSettings::default()
         }
     }
 

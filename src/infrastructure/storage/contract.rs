@@ -100,7 +100,7 @@ pub(super) async fn a_request_comes_back_as_it_was_stored(harness: &impl Harness
 pub(super) async fn a_machine_comes_back_as_it_was_stored(harness: &impl Harness) {
     let mut stored: Vec<Machine> =
         (1_u32..).zip(MachineStatus::ALL).map(|(n, s)| samples::machine(n, Some(1), s)).collect();
-    stored[0].miss(at(2));
+    stored[0].miss(at(2).into());
     stored[1].end_accepted(at(3), "returned");
     stored[1].join_return(&return_id(9));
     commit(&*harness.open(), machines(&mut stored)).await;
@@ -300,8 +300,8 @@ pub(super) async fn committed_hosts_are_open_orders_and_held_machines_of_settled
     assert_eq!(count().await, 6);
     // Settling the open order leaves its one live host.
     let only = store.machines_of(&acquire_id(1)).await.unwrap();
-    assert!(open.plan_attempts(&"grid-1".parse().unwrap(), at(1)) > 0 && open.attempt_launched(1, 5, None));
-    assert!(open.settle(&only, &RequestPolicy::default(), at(100_000)).unwrap());
+    assert!(open.plan_attempts(&"grid-1".parse().unwrap(), at(1).into()) > 0 && open.attempt_launched(1, 5, None));
+    assert!(open.settle(&only, &RequestPolicy::default(), at(100_000).into()).unwrap());
     commit(&*store, requests(&mut open)).await;
     assert_eq!(count().await, 2);
 }
@@ -329,7 +329,7 @@ pub(super) async fn events_come_in_order_with_numbers_of_their_own(harness: &imp
     let store = harness.open();
     let template = samples::template();
     let mut request = samples::acquire(1, 1);
-    assert_eq!(request.plan_attempts(&"grid-1".parse().unwrap(), at(1)), 1);
+    assert_eq!(request.plan_attempts(&"grid-1".parse().unwrap(), at(1).into()), 1);
     let mut hosts = [1, 2].map(|n| samples::machine(n, Some(1), MachineStatus::Pending));
     let changes = Changes { template: Some(&template), requests: vec![&mut request], ..machines(&mut hosts) };
     let expected = changes.envelopes(1, at(7), true);
@@ -381,7 +381,7 @@ pub(super) async fn concurrent_commits_lose_nothing(harness: &impl Harness) {
             commit(&*store, requests(&mut samples::give_back(1 + thread * EACH + turn))).await;
             loop {
                 let mut host = store.machines(&[machine_id(1)]).await.unwrap();
-                host[0].miss(at(1));
+                host[0].miss(at(1).into());
                 match store.commit(machines(&mut host), at(1)).await {
                     Ok(()) => break,
                     Err(StorageError::Conflict { .. }) => tokio::task::yield_now().await,

@@ -66,6 +66,11 @@ impl MemoryStore {
         lock(&self.kept).commits
     }
 
+    /// Replaces everything that is kept, as restoring a backup does.
+    pub fn restore(&self, state: StoreState) {
+        lock(&self.kept).state = state;
+    }
+
     /// Returns a copy of everything that is kept.
     pub fn state(&self) -> StoreState {
         lock(&self.kept).state.clone()

@@ -73,9 +73,9 @@ pub(super) fn acquire(number: u32, wanted: u32) -> Request {
 /// A settled request whose only attempt could not be sent.
 pub(super) fn unsent(number: u32) -> Request {
     let mut request = acquire(number, 1);
-    request.plan_attempts(&"grid-1".parse().unwrap(), at(0));
+    request.plan_attempts(&"grid-1".parse().unwrap(), at(0).into());
     request.attempt_not_sent(1, FailureClass::Unreachable, None, "refused".to_owned());
-    request.settle(&[], &RequestPolicy::default(), at(1)).unwrap();
+    request.settle(&[], &RequestPolicy::default(), at(1).into()).unwrap();
     request
 }
 
@@ -83,15 +83,15 @@ pub(super) fn unsent(number: u32) -> Request {
 pub(super) fn settled(number: u32) -> (Request, Vec<Machine>) {
     let installation: InstallationId = "grid-1".parse().unwrap();
     let mut request = acquire(number, 2);
-    assert_eq!(request.plan_attempts(&installation, at(1)), 1);
+    assert_eq!(request.plan_attempts(&installation, at(1).into()), 1);
     assert!(request.attempt_failed(1, FailureClass::Capacity, Some("Insufficient".to_owned()), "none left".to_owned()));
-    assert_eq!(request.plan_attempts(&installation, at(2)), 1);
+    assert_eq!(request.plan_attempts(&installation, at(2).into()), 1);
     assert!(request.attempt_launched(2, 2, Some("r-1".to_owned())));
     let machines = vec![
         machine(number * 100, Some(number), MachineStatus::Running),
         machine(number * 100 + 1, Some(number), MachineStatus::Terminated),
     ];
-    assert!(request.settle(&machines, &RequestPolicy::default(), at(3)).unwrap());
+    assert!(request.settle(&machines, &RequestPolicy::default(), at(3).into()).unwrap());
     (request, machines)
 }
 

@@ -56,6 +56,13 @@ pub(super) enum Verb {
     /// Tells which hosts the cloud takes back.
     #[command(name = "getReturnRequests", visible_alias = "get-return-requests")]
     GetReturnRequests(InputArgs),
+    /// Finishes or undoes what killed processes left, and ends hosts of ours that no request accounts for. Calls do the
+    /// same in passing; this does all of it now.
+    Reconcile {
+        /// Only says what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Shows and checks the configuration.
     Config {
         /// What to do with it.
@@ -219,7 +226,7 @@ mod tests {
             | Verb::RequestReturnMachines(input)
             | Verb::GetRequestStatus(input)
             | Verb::GetReturnRequests(input) => input.file.as_ref(),
-            Verb::Config { .. } => None,
+            Verb::Reconcile { .. } | Verb::Config { .. } => None,
         }
     }
 

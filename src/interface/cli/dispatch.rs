@@ -17,9 +17,10 @@ use super::args::{self, ConfigVerb, InputArgs, Parsed, Refused, Verb};
 use super::barrier::guarded;
 use super::exit::Exit;
 use super::output::{self, Output};
+use super::reports;
 use super::{Composition, StartError, StartOptions, Started};
 use crate::application::bus::Catalogue;
-use crate::interface::hostfactory::{self as wire, Answer, Calls, Empty, Failure, Members, Source};
+use crate::interface::hostfactory::{self as wire, Calls, Empty, Failure, Members, Source};
 
 /// Runs the program: reads `args` (the first is the program's name), does the work, writes one document to standard
 /// output and returns the exit code. Panics in the work end here.
@@ -68,6 +69,11 @@ fn work<C: Composition>(parsed: Parsed, composition: &C) -> Result<Output, Failu
     let answer = match verb {
         Verb::Config { action: ConfigVerb::Show { origin } } => {
             return Ok(Output::Document(composition.configuration(&options, origin)?));
+        }
+        Verb::Reconcile { dry_run } => {
+            let app = begin()?;
+            let report = wait(calls(&app).reconcile(dry_run))?;
+            return Ok(Output::Document(reports::reconciled(&report, dry_run)));
         }
         Verb::GetAvailableTemplates(input) => {
             // The process ends with the answer, and to take apart all that was read would be a twentieth of the call.
@@ -143,7 +149,7 @@ fn read(input: &InputArgs, empty: Empty) -> Result<Members, Failure> {
 }
 
 /// Runs one call to its end, then leaves without waiting for blocking threads.
-fn wait(work: impl Future<Output = Result<Answer, Failure>>) -> Result<Answer, Failure> {
+fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()

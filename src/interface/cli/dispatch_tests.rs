@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::*;
 use crate::application::budget::Budget;
 use crate::application::commands::{
-    RequestMachines, ReturnAccepted, ReturnMachines, SyncMachines, SyncReport, SyncRequests,
+    Reconcile, ReconcileReport, RequestMachines, ReturnAccepted, ReturnMachines, SyncMachines, SyncReport, SyncRequests,
 };
 use crate::application::events::EventDelivery;
 use crate::application::message::Handler;
@@ -114,6 +114,20 @@ impl EventDelivery for FakeApp {
 }
 
 provides!(dyn EventDelivery);
+
+/// What is done in passing is not part of what a call asks for.
+#[async_trait]
+impl Handler<Reconcile> for FakeApp {
+    async fn handle(&self, command: Reconcile) -> Result<ReconcileReport, ApplicationError> {
+        if matches!(command, Reconcile::InPassing { .. }) {
+            return Err(ApplicationError::DeadlineExceeded { after: Duration::ZERO });
+        }
+        self.note(&command);
+        Ok(ReconcileReport::default())
+    }
+}
+
+provides!(dyn Handler<Reconcile>);
 handles!(RequestMachines, RequestId, |app, _| app.trouble.happens().map(|()| REQUEST.parse().unwrap()));
 handles!(ReturnMachines, ReturnAccepted, |app, order| {
     app.trouble.happens()?;

@@ -6,6 +6,7 @@ mod composition;
 mod dispatch;
 mod exit;
 mod output;
+mod reports;
 
 pub use args::command;
 pub use composition::{Composition, StartError, StartOptions, Started};

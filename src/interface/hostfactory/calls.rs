@@ -11,8 +11,9 @@ use super::{Chain, status};
 use crate::application::ApplicationError;
 use crate::application::budget::Budget;
 use crate::application::bus::{Catalogue, CommandBus, QueryBus};
-use crate::application::commands::{RequestMachines, ReturnMachines, SyncMachines};
+use crate::application::commands::{Reconcile, ReconcileReport, RequestMachines, ReturnMachines, SyncMachines};
 use crate::application::queries::{GetAvailableTemplates, GetReturnRequests};
+use crate::domain::RequestId;
 
 /// The time that an answer from the store is granted when the cloud has used up the call's own.
 const TO_ANSWER: Duration = Duration::from_secs(2);
@@ -61,7 +62,9 @@ impl<'m, M: Catalogue> Calls<'m, M> {
     /// # Errors
     /// [`Failure`] when nothing was launched.
     pub async fn request_machines(&self, order: RequestMachines) -> Result<Answer, Failure> {
-        Ok(writer::requested(&self.commands().dispatch(order).await?))
+        let id = self.commands().dispatch(order).await?;
+        self.reconcile_in_passing(std::slice::from_ref(&id)).await;
+        Ok(writer::requested(&id))
     }
 
     /// Answers requestReturnMachines.
@@ -69,7 +72,9 @@ impl<'m, M: Catalogue> Calls<'m, M> {
     /// # Errors
     /// [`Failure`] when the return could not be written down.
     pub async fn return_machines(&self, order: ReturnMachines) -> Result<Answer, Failure> {
-        Ok(writer::returned(&self.commands().dispatch(order).await?))
+        let accepted = self.commands().dispatch(order).await?;
+        self.reconcile_in_passing(std::slice::from_ref(&accepted.id)).await;
+        Ok(writer::returned(&accepted))
     }
 
     /// Answers getRequestStatus: one entry for each id, in order.
@@ -90,6 +95,7 @@ impl<'m, M: Catalogue> Calls<'m, M> {
         }
         let hosts = held.hosts;
         if hosts.is_empty() {
+            self.reconcile_in_passing(&[]).await;
             return Ok(writer::to_return(Vec::new()));
         }
         match self.commands().dispatch(SyncMachines { hosts: hosts.clone() }).await {
@@ -98,6 +104,24 @@ impl<'m, M: Catalogue> Calls<'m, M> {
             // A cloud that cannot be asked adds nothing to what is known.
             Err(error) => warn!(error = %Chain(&error), "hosts could not be looked at; answering what is known"),
         }
+        self.reconcile_in_passing(&[]).await;
         Ok(writer::to_return(self.queries().ask(GetReturnRequests { hosts }).await?))
+    }
+
+    /// Does what is due of the work that no call asks for. It changes nothing about the answer but what it finds out in
+    /// time for it. The call has seen to the requests in `except`.
+    pub(super) async fn reconcile_in_passing(&self, except: &[RequestId]) {
+        let command = Reconcile::InPassing { except: except.to_vec() };
+        if let Err(error) = self.commands().dispatch(command).await {
+            warn!(error = %Chain(&error), "what was due beside this call could not be done");
+        }
+    }
+
+    /// Does all the work that no call asks for, or only says what there is.
+    ///
+    /// # Errors
+    /// [`Failure`] when the time was not enough.
+    pub async fn reconcile(&self, dry_run: bool) -> Result<ReconcileReport, Failure> {
+        Ok(self.commands().dispatch(if dry_run { Reconcile::DryRun } else { Reconcile::Whole }).await?)
     }
 }

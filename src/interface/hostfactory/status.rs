@@ -40,6 +40,7 @@ pub(super) async fn answer<M: Catalogue>(calls: &Calls<'_, M>, asked: Vec<Asked>
     let mut views = BTreeMap::new();
     if !ids.is_empty() {
         doubts = brought_up_to_date(calls.commands().dispatch(SyncRequests { ids: ids.clone() }).await)?;
+        calls.reconcile_in_passing(&ids).await;
         let stored = calls.queries().ask(GetRequestStatus { ids }).await?;
         views.extend(stored.into_iter().flatten().map(|view| (view.id.clone(), view)));
     }

@@ -1,0 +1,303 @@
+//! What becomes of what killed processes left, whoever calls next.
+
+use super::*;
+use crate::application::commands::HostRef;
+use crate::application::ports::{Changes, MachineRepository, RequestRepository, UnitOfWork};
+use crate::application::testing::{Fate, World};
+use crate::domain::machine::MachineStatus;
+use crate::domain::request::RequestStatus;
+
+const MINUTE: i64 = 60;
+
+async fn pass_by(world: &World) -> ReconcileReport {
+    let command = Reconcile::InPassing { except: Vec::new() };
+    ReconcileHandler::new(world.engine()).handle(command).await.unwrap()
+}
+
+async fn reconcile(world: &World) -> ReconcileReport {
+    ReconcileHandler::new(world.engine()).handle(Reconcile::Whole).await.unwrap()
+}
+
+async fn dry_run(world: &World) -> ReconcileReport {
+    ReconcileHandler::new(world.engine()).handle(Reconcile::DryRun).await.unwrap()
+}
+
+/// Lets time pass as it does while Host Factory polls.
+async fn watched(world: &World, minutes: i64) {
+    for _ in 0..minutes {
+        world.clock.pass(MINUTE);
+        world.engine().watch().await;
+    }
+}
+
+#[tokio::test]
+async fn row_03_what_a_killed_process_launched_is_taken_in_by_the_next_call_of_any_kind() {
+    let world = World::new();
+    world.cloud.fate(Fate::AnswerLost);
+    let id = world.request(3).await.unwrap();
+    assert_eq!(pass_by(&world).await, ReconcileReport::default(), "nothing is due yet");
+    world.clock.pass(MINUTE);
+    let report = pass_by(&world).await;
+    assert_eq!(report.recovered.brought_forward, [id.clone()]);
+    assert_eq!(world.store.request(&id).await.unwrap().unwrap().as_acquire().unwrap().claimed(), 3);
+    assert_eq!((world.cloud.live(), world.cloud.state().sent.len()), (3, 2), "the same token, one effect");
+    assert_eq!(pass_by(&world).await, ReconcileReport::default(), "once a minute");
+}
+
+#[tokio::test]
+async fn what_the_call_itself_saw_to_is_left_out_and_a_doubt_is_reported() {
+    let world = World::new();
+    let (one, two) = (world.request(1).await.unwrap(), world.request(1).await.unwrap());
+    pass_by(&world).await;
+    world.clock.pass(MINUTE);
+    world.cloud.state().blind = Some(crate::domain::FailureClass::Throttle);
+    let command = Reconcile::InPassing { except: vec![one] };
+    let report = ReconcileHandler::new(world.engine()).handle(command).await.unwrap();
+    assert_eq!(report.recovered.brought_forward, [two.clone()]);
+    assert!(report.recovered.unconfirmed.contains_key(&two));
+}
+
+#[tokio::test]
+async fn row_04_a_request_that_nobody_asks_about_is_given_up_after_an_hour_and_its_hosts_are_ended() {
+    for settled in [true, false] {
+        let world = World::new();
+        let id = world.request(3).await.unwrap();
+        if settled {
+            world.cloud.boot();
+            reconcile(&world).await;
+            assert_eq!(world.store.request(&id).await.unwrap().unwrap().status(), RequestStatus::Complete);
+        }
+        watched(&world, 59).await;
+        world.cloud.boot();
+        assert!(reconcile(&world).await.recovered.given_up.is_empty());
+        assert_eq!(world.cloud.live(), 3);
+        watched(&world, 2).await;
+        assert_eq!(dry_run(&world).await.recovered.given_up[&id].len(), 3);
+        assert_eq!(world.cloud.live(), 3, "a dry run ends nothing");
+        assert_eq!(reconcile(&world).await.recovered.given_up[&id].len(), 3);
+        assert_eq!(world.cloud.live(), 0);
+        let late = world.poll(&id).await;
+        assert_eq!(late.status, RequestStatus::CompleteWithError);
+        assert!(late.message.contains("nobody asked"), "{}", late.message);
+        assert!(late.hosts.iter().all(|host| host.result == crate::application::queries::HostResult::Fail));
+        assert!(reconcile(&world).await.recovered.given_up.is_empty(), "once");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_host_factory_knows_is_never_given_up() {
+    let world = World::new();
+    let (asked, _) = world.running(1).await;
+    let silent = world.request(1).await.unwrap();
+    world.cloud.boot();
+    reconcile(&world).await;
+    let machines = world.store.machines_of(&silent).await.unwrap();
+    let held: Vec<_> = machines.iter().map(|m| HostRef { id: Some(m.id().clone()), name: None }).collect();
+    world.lost(&held).await;
+    watched(&world, 600).await;
+    assert!(reconcile(&world).await.recovered.given_up.is_empty());
+    assert_eq!(world.cloud.live(), 2);
+    assert!(world.store.request(&asked).await.unwrap().unwrap().is_claimed());
+}
+
+#[tokio::test]
+async fn a_request_with_an_outcome_that_is_not_known_is_not_given_up_before_it_is() {
+    let world = World::new();
+    world.cloud.fate(Fate::AnswerLost);
+    let id = world.request(2).await.unwrap();
+    world.cloud.state().blind = Some(crate::domain::FailureClass::Server);
+    for _ in 0..20 {
+        world.cloud.fate(Fate::Fails(crate::domain::FailureClass::Server));
+    }
+    watched(&world, 70).await;
+    assert!(reconcile(&world).await.recovered.given_up.is_empty());
+    world.cloud.state().blind = None;
+    world.cloud.state().fates.clear();
+    for _ in 0..3 {
+        reconcile(&world).await;
+        watched(&world, 1).await;
+    }
+    assert_eq!(world.cloud.live(), 0);
+    assert_eq!(world.view(&id).await.status, RequestStatus::CompleteWithError);
+}
+
+#[tokio::test]
+async fn row_41_a_clock_that_jumps_a_day_ends_no_host_and_gives_nothing_up() {
+    let world = World::new();
+    let pending = world.request(2).await.unwrap();
+    let silent = world.request(2).await.unwrap();
+    world.clock.pass(30);
+    world.poll(&pending).await;
+    world.clock.pass(86_400);
+    assert_eq!(world.poll(&pending).await.status, RequestStatus::Running);
+    let report = reconcile(&world).await;
+    assert!(report.recovered.given_up.is_empty() && report.orphans.is_empty());
+    assert_eq!((world.cloud.live(), world.cloud.state().ended.len()), (4, 0));
+    world.cloud.boot();
+    assert_eq!(world.poll(&pending).await.hosts.len(), 2);
+    assert_eq!(world.poll(&silent).await.hosts.len(), 2);
+}
+
+#[tokio::test]
+async fn row_110_an_orphan_is_watched_and_then_ended_and_others_hosts_never() {
+    let world = World::new();
+    world.cloud.stranger("i-0000000000000aaaa", "ours", Some("grid-1"));
+    world.cloud.stranger("i-0000000000000bbbb", "theirs", Some("grid-2"));
+    world.cloud.stranger("i-0000000000000cccc", "nobodys", None);
+    let (_, hosts) = world.running(2).await;
+    let ours: MachineId = "i-0000000000000aaaa".parse().unwrap();
+    assert!(matches!(reconcile(&world).await.orphans[&ours], Orphan::Watched(_)));
+    world.clock.pass(5 * MINUTE - 1);
+    assert!(matches!(reconcile(&world).await.orphans[&ours], Orphan::Watched(_)));
+    world.clock.pass(1);
+    assert!(matches!(dry_run(&world).await.orphans[&ours], Orphan::Ended(_)));
+    assert!(world.cloud.state().ended.is_empty());
+    let report = reconcile(&world).await;
+    assert_eq!(report.orphans.len(), 1);
+    assert_eq!(world.cloud.state().ended, [ours.clone()]);
+    assert!(world.store.events().iter().any(|event| format!("{event:?}").contains("OrphanEnded")));
+    assert!(world.lost(&hosts).await.is_empty());
+    assert!(reconcile(&world).await.orphans.is_empty());
+}
+
+#[tokio::test]
+async fn row_110_one_call_ends_so_many_orphans_and_leaves_the_rest() {
+    let mut world = World::new();
+    world.care.most_ended = 3;
+    for n in 0..5 {
+        world.cloud.stranger(&format!("i-0000000000000aaa{n}"), &format!("o{n}"), Some("grid-1"));
+    }
+    reconcile(&world).await;
+    world.clock.pass(5 * MINUTE);
+    for (ended, left) in [(3, 2), (2, 0)] {
+        let orphans = reconcile(&world).await.orphans;
+        let count = |wanted: fn(&Orphan) -> bool| orphans.values().filter(|orphan| wanted(orphan)).count();
+        let found = (count(|o| matches!(o, Orphan::Ended(_))), count(|o| matches!(o, Orphan::LeftForLater(_))));
+        assert_eq!(found, (ended, left));
+    }
+    assert_eq!(world.cloud.live(), 0);
+}
+
+#[tokio::test]
+async fn a_listing_that_fails_changes_nothing_and_forgets_no_suspicion() {
+    let world = World::new();
+    world.cloud.stranger("i-0000000000000aaaa", "ours", Some("grid-1"));
+    reconcile(&world).await;
+    world.clock.pass(5 * MINUTE);
+    world.cloud.state().blind = Some(crate::domain::FailureClass::Throttle);
+    let report = reconcile(&world).await;
+    assert!(report.orphans.is_empty() && !report.problems.is_empty());
+    world.cloud.state().blind = None;
+    reconcile(&world).await;
+    assert_eq!(world.cloud.state().ended.len(), 1);
+}
+
+#[tokio::test]
+async fn row_23_hosts_newer_than_a_restored_store_are_ended_unless_host_factory_names_them() {
+    let world = World::new();
+    let before = world.store.state();
+    let (_, held) = world.running(2).await;
+    world.request(1).await.unwrap();
+    world.store.restore(before);
+    assert!(world.lost(&held).await.is_empty(), "Host Factory asks about the hosts that it holds");
+    reconcile(&world).await;
+    watched(&world, 6).await;
+    assert_eq!(reconcile(&world).await.orphans.len(), 1);
+    assert_eq!(world.cloud.live(), 2);
+}
+
+#[tokio::test]
+async fn a_host_that_an_open_request_lacks_is_taken_in_and_one_too_many_is_ended() {
+    let world = World::new();
+    world.cloud.fate(Fate::Launches(1));
+    world.cloud.fate(Fate::Fails(crate::domain::FailureClass::Capacity));
+    let id = world.request(3).await.unwrap();
+    for n in 0..3 {
+        let id_text = format!("i-0000000000000aaa{n}");
+        world.cloud.stranger(&id_text, &format!("s{n}"), Some("grid-1"));
+        world.cloud.state().hosts.get_mut(&id_text.parse().unwrap()).unwrap().request = Some(id.to_string());
+    }
+    let report = reconcile(&world).await;
+    let adopted = report.orphans.values().filter(|orphan| matches!(orphan, Orphan::Adopted(_))).count();
+    assert_eq!((adopted, report.orphans.len()), (2, 3));
+    world.cloud.boot();
+    assert_eq!(world.poll(&id).await.hosts.len(), 3);
+    world.clock.pass(5 * MINUTE);
+    reconcile(&world).await;
+    assert_eq!(world.cloud.live(), 3);
+}
+
+#[tokio::test]
+async fn a_host_that_was_taken_for_ended_and_lives_is_ended() {
+    let world = World::new();
+    let (_, hosts) = world.running(1).await;
+    world.cloud.state().empty = true;
+    for _ in 0..8 {
+        world.lost(&hosts).await;
+        world.clock.pass(MINUTE);
+    }
+    assert_eq!(world.lost(&hosts).await.len(), 1, "Host Factory was told that it is gone");
+    world.cloud.state().empty = false;
+    reconcile(&world).await;
+    watched(&world, 5).await;
+    reconcile(&world).await;
+    assert_eq!(world.cloud.live(), 0);
+}
+
+#[tokio::test]
+async fn row_10_a_process_that_dies_between_ending_an_orphan_and_noting_it_leaves_nothing_behind() {
+    let world = World::new();
+    world.cloud.stranger("i-0000000000000aaaa", "ours", Some("grid-1"));
+    reconcile(&world).await;
+    world.clock.pass(5 * MINUTE);
+    let error = crate::application::StorageError::Busy { resource: "x".to_owned(), waited: Duration::ZERO };
+    world.store.fail_next_commit(error);
+    assert!(!reconcile(&world).await.problems.is_empty());
+    assert!(reconcile(&world).await.orphans.is_empty());
+    assert_eq!(world.cloud.state().ended.len(), 1);
+}
+
+#[tokio::test]
+async fn row_16_one_process_at_a_time_sends_the_attempts_of_a_request() {
+    let world = World::new();
+    world.cloud.fate(Fate::AnswerLost);
+    let id = world.request(3).await.unwrap();
+    let now = world.engine().clock.now();
+    let other = "another process";
+    assert!(world.notebook.0.lock().unwrap().lease(id.as_str(), other, Duration::from_mins(4), now));
+    assert_eq!(world.poll(&id).await.status, RequestStatus::Running);
+    assert_eq!(world.cloud.state().sent.len(), 1);
+    world.notebook.0.lock().unwrap().free(id.as_str(), other);
+    world.poll(&id).await;
+    assert_eq!((world.cloud.live(), world.cloud.state().sent.len()), (3, 2));
+}
+
+#[tokio::test]
+async fn what_has_been_settled_for_long_is_forgotten_and_what_lives_is_kept() {
+    let world = World::new();
+    let (old, hosts) = world.running(1).await;
+    let (kept, _) = world.running(1).await;
+    let given_back = world.give_back(hosts).await.id;
+    let ended = world.cloud.state().ended[0].clone();
+    world.cloud.set(&ended, MachineStatus::Terminated);
+    world.poll(&given_back).await;
+    world.clock.pass(31 * 86_400);
+    let report = reconcile(&world).await;
+    assert_eq!((report.purged.requests, report.purged.machines), (2, 1));
+    assert!(world.store.request(&old).await.unwrap().is_none());
+    assert!(world.store.request(&kept).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_used_is_reported_and_no_panic() {
+    let world = World::new();
+    world.request(1).await.unwrap();
+    let changes = Changes::default();
+    world.store.commit(changes, world.engine().clock.now()).await.unwrap();
+    for _ in 0..4 {
+        let error = crate::application::StorageError::Busy { resource: "x".to_owned(), waited: Duration::ZERO };
+        world.store.fail_next_commit(error);
+    }
+    world.cloud.boot();
+    assert!(!reconcile(&world).await.problems.is_empty());
+}

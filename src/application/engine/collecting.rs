@@ -1,0 +1,207 @@
+//! The collector: live hosts with our tag that no request accounts for.
+//!
+//! Invariants: the cloud is asked first and the store second, so that a host launched in between is known; only a
+//! complete answer counts; only a host with our own owner tag is ended, and only when it was an orphan some minutes
+//! ago too.
+
+use std::collections::BTreeMap;
+
+use tracing::warn;
+
+use super::Engine;
+use crate::application::ports::{Changes, Search};
+use crate::application::{ApplicationError, StorageError};
+use crate::domain::machine::{Machine, MachineStatus, Origin, Sighting};
+use crate::domain::request::Acquire;
+use crate::domain::{MachineId, RequestId};
+
+/// What was done about a live host that no request accounts for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Orphan {
+    /// Its request is open and lacks a host: it was taken in.
+    Adopted(RequestId),
+    /// It was ended, or would be.
+    Ended(String),
+    /// It is watched for some minutes first.
+    Watched(String),
+    /// It could not be ended, and why.
+    NotEnded(String),
+    /// More orphans were found than one call ends.
+    LeftForLater(String),
+}
+
+/// What a host that is live in the cloud is to the store.
+enum Standing {
+    /// A request or Host Factory accounts for it.
+    AccountedFor,
+    /// This open request lacks a host and may take it.
+    Wanted(RequestId),
+    /// Nobody accounts for it, and why that is so.
+    Orphan(String),
+}
+
+impl Engine {
+    /// Looks for orphans: adopts those that an open request lacks, ends those that have been orphans for long enough.
+    /// `dry` only says what would be done.
+    ///
+    /// # Errors
+    /// [`ApplicationError`] when the cloud does not list our hosts completely, or the store cannot be used; nothing has
+    /// changed then.
+    pub(crate) async fn collect(&self, dry: bool) -> Result<BTreeMap<MachineId, Orphan>, ApplicationError> {
+        let installation = self.installation.id()?;
+        let cloud = self.observation(self.default_api.kind())?;
+        let listed = cloud.find(&Search::Installation(installation.clone())).await?;
+        let ours: Vec<Sighting> = listed
+            .into_iter()
+            .filter(|host| host.status.is_live() && host.owner.as_deref() == Some(installation.as_str()))
+            .collect();
+        let ids: Vec<MachineId> = ours.iter().map(|host| host.id.clone()).collect();
+        let known: BTreeMap<MachineId, Machine> =
+            self.store.machines(&ids).await?.into_iter().map(|machine| (machine.id().clone(), machine)).collect();
+        let mut requests: BTreeMap<RequestId, Option<u32>> = BTreeMap::new();
+        let mut report = BTreeMap::new();
+        let mut orphans: Vec<(Sighting, String)> = Vec::new();
+        for host in ours {
+            match self.standing(&host, known.get(&host.id), &mut requests).await? {
+                Standing::AccountedFor => {}
+                Standing::Wanted(request) if dry => {
+                    report.insert(host.id.clone(), Orphan::Adopted(request));
+                }
+                Standing::Wanted(request) => {
+                    if self.adopt_more(&request, &host).await? {
+                        report.insert(host.id.clone(), Orphan::Adopted(request));
+                    }
+                }
+                Standing::Orphan(reason) => orphans.push((host, reason)),
+            }
+        }
+        let due = self.suspect(&orphans, dry).await;
+        let mut to_end = Vec::new();
+        for (host, reason) in orphans {
+            let verdict = if !due.contains(&host.id) {
+                Orphan::Watched(reason)
+            } else if to_end.len() >= self.care.most_ended {
+                Orphan::LeftForLater(reason)
+            } else {
+                to_end.push((host.clone(), reason.clone()));
+                Orphan::Ended(reason)
+            };
+            report.insert(host.id, verdict);
+        }
+        if !dry && !to_end.is_empty() {
+            self.end_orphans(&to_end, &known, &mut report).await?;
+        }
+        Ok(report)
+    }
+
+    /// Finds out what a live host is to the store. `requests` keeps how many hosts each open request still lacks.
+    async fn standing(
+        &self,
+        host: &Sighting,
+        known: Option<&Machine>,
+        requests: &mut BTreeMap<RequestId, Option<u32>>,
+    ) -> Result<Standing, StorageError> {
+        if let Some(machine) = known {
+            let told = |since| self.clock.now().since(since) >= self.care.orphan_age;
+            return Ok(if machine.status() == MachineStatus::Terminated {
+                Standing::Orphan("it was taken for ended, and lives".to_owned())
+            } else if machine.snapshot().ending_since.is_some_and(told) {
+                Standing::Orphan("it was told to end, and lives".to_owned())
+            } else {
+                Standing::AccountedFor
+            });
+        }
+        let Some(id) = host.request.as_deref().and_then(|id| id.parse::<RequestId>().ok()) else {
+            return Ok(Standing::Orphan("its tags name no request".to_owned()));
+        };
+        if !requests.contains_key(&id) {
+            let request = self.store.request(&id).await?;
+            let Some(request) = request else {
+                return Ok(Standing::Orphan(format!("its request {id} is not known")));
+            };
+            // Whatever an open attempt has launched is found by its token.
+            if request.as_acquire().is_some_and(Acquire::has_open_attempt) {
+                return Ok(Standing::AccountedFor);
+            }
+            let open = request.as_acquire().filter(|_| !request.is_settled());
+            requests.insert(id.clone(), open.map(|a| a.wanted.get().saturating_sub(a.claimed())));
+        }
+        Ok(match requests.get_mut(&id) {
+            Some(Some(lacking)) if *lacking > 0 => {
+                *lacking -= 1;
+                Standing::Wanted(id)
+            }
+            Some(Some(_)) => Standing::Orphan(format!("its request {id} has all its hosts")),
+            Some(None) | None => Standing::Orphan(format!("its request {id} is settled without it")),
+        })
+    }
+
+    /// Gives a host to the request whose tag it bears; returns whether the request took it.
+    async fn adopt_more(&self, id: &RequestId, host: &Sighting) -> Result<bool, ApplicationError> {
+        warn!(request_id = %id, machine_id = %host.id, "a host that the request lacked is taken in");
+        self.change(id, |case| {
+            let taken = case.request.adopt_more(std::slice::from_ref(&host.id));
+            if taken {
+                let acquire = case.request.as_acquire();
+                let api = acquire.map_or(self.default_api, |acquire| acquire.api);
+                let template = acquire.and_then(|acquire| acquire.template_id.clone());
+                let origin = Origin::Adopted(id.clone(), template);
+                case.machines.push(Machine::seen(host, api, origin, self.clock.now()));
+            }
+            Ok(taken)
+        })
+        .await
+    }
+
+    /// Notes who is an orphan now, and returns those that were some minutes ago too, by our own clock.
+    async fn suspect(&self, orphans: &[(Sighting, String)], dry: bool) -> Vec<MachineId> {
+        let (now, age) = (self.clock.now(), self.care.orphan_age);
+        let is_orphan = |id: &MachineId| orphans.iter().any(|(host, _)| host.id == *id);
+        let before = self.notebook.read().await.suspects;
+        let due = orphans.iter().map(|(host, _)| &host.id);
+        let due = due.filter(|id| before.get(id).is_some_and(|since| *since <= now && now.since(*since) >= age));
+        let due: Vec<MachineId> = due.cloned().collect();
+        let unchanged = before.len() == orphans.len() && before.keys().all(is_orphan);
+        if !dry && !unchanged {
+            self.notebook
+                .edit(&mut |notes| {
+                    notes.suspects.retain(|id, since| is_orphan(id) && *since <= now);
+                    for (host, _) in orphans {
+                        notes.suspects.entry(host.id.clone()).or_insert(now);
+                    }
+                })
+                .await;
+        }
+        due
+    }
+
+    /// Ends orphans and writes down that we did. Should we die in between, the next collector finds them ended.
+    async fn end_orphans(
+        &self,
+        orphans: &[(Sighting, String)],
+        known: &BTreeMap<MachineId, Machine>,
+        report: &mut BTreeMap<MachineId, Orphan>,
+    ) -> Result<(), ApplicationError> {
+        let api = |id: &MachineId| known.get(id).map_or(self.default_api, Machine::api);
+        let released = self.end(orphans.iter().map(|(host, _)| (host.id.clone(), api(&host.id)))).await?;
+        for host in &released.not_ended {
+            warn!(machine_id = %host.id, reason = host.reason, "an orphan could not be ended");
+            report.insert(host.id.clone(), Orphan::NotEnded(host.reason.clone()));
+        }
+        let now = self.clock.now();
+        let mut ended: Vec<Machine> = orphans
+            .iter()
+            .filter(|(host, _)| released.accepted.contains(&host.id) && !known.contains_key(&host.id))
+            .map(|(host, reason)| {
+                warn!(machine_id = %host.id, reason, "an orphan is ended");
+                Machine::orphan(host, self.default_api, now, reason)
+            })
+            .collect();
+        let changes = Changes { machines: ended.iter_mut().collect(), ..Changes::default() };
+        match self.store.commit(changes, now).await {
+            // Somebody named one of them in the meantime; it ends all the same.
+            Ok(()) | Err(StorageError::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

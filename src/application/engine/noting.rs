@@ -1,0 +1,193 @@
+//! What is noted down for later calls: who is at a request, pools that had nothing to give, templates out of use.
+
+use std::collections::BTreeSet;
+
+use tracing::warn;
+
+use super::launching::Sent;
+use super::{Case, Engine};
+use crate::application::budget::Budget;
+use crate::application::{ApplicationError, ProviderError};
+use crate::domain::machine::{Machine, MachineStatus};
+use crate::domain::request::{Acquire, Pool};
+use crate::domain::template::Template;
+use crate::domain::{FailureClass, MachineCount, MachineId, RequestId, TemplateId, Timestamp};
+
+/// Hosts that died while they booted.
+#[derive(Debug, Default)]
+pub(super) struct Deaths {
+    hosts: Vec<MachineId>,
+    reason: String,
+}
+
+/// Returns which of a request's hosts have died before they were usable since `before` was taken, the cloud's own
+/// shortages and reclaims left out: those say nothing about the image.
+pub(super) fn deaths_at_boot(before: &BTreeSet<MachineId>, machines: &[Machine]) -> Deaths {
+    let mut deaths = Deaths::default();
+    for machine in machines {
+        let host = machine.snapshot();
+        let ended = matches!(host.status, MachineStatus::ShuttingDown | MachineStatus::Terminated);
+        let reason = host.reason.as_deref().unwrap_or("no reason was given");
+        let of_the_market = ["Server.Spot", "Server.Insufficient", "Client.VolumeLimit", "Client.UserInitiated"];
+        if before.contains(machine.id())
+            && ended
+            && !machine.is_ending()
+            && !of_the_market.iter().any(|code| reason.starts_with(code))
+        {
+            deaths.hosts.push(machine.id().clone());
+            reason.clone_into(&mut deaths.reason);
+        }
+    }
+    deaths
+}
+
+/// Returns the hosts of a request that still boot.
+pub(super) fn booting(case: &Case) -> BTreeSet<MachineId> {
+    let boots = |machine: &&Machine| machine.status() == MachineStatus::Pending && !machine.is_ending();
+    case.machines.iter().filter(boots).map(|machine| machine.id().clone()).collect()
+}
+
+impl Engine {
+    /// Takes the lease on a request, so that no two processes send its attempts at the same time. Without it nothing
+    /// would be launched twice either, but asked for twice.
+    pub(super) async fn lease(&self, id: &RequestId) -> bool {
+        let (holder, term, now) = (self.notebook.holder(), Budget::current().left(), self.clock.now());
+        let mut taken = false;
+        self.notebook.edit(&mut |notes| taken = notes.lease(id.as_str(), &holder, term, now)).await;
+        taken
+    }
+
+    pub(super) async fn free(&self, id: &RequestId) {
+        let holder = self.notebook.holder();
+        self.notebook.edit(&mut |notes| notes.free(id.as_str(), &holder)).await;
+    }
+
+    /// Returns those of a template's pools that are worth asking for `count` hosts now.
+    ///
+    /// # Errors
+    /// [`ApplicationError::Provider`] with the reasons, when the template is out of use or none of its pools is worth it.
+    pub(crate) async fn worth_asking(
+        &self,
+        template: &Template,
+        pools: &[Pool],
+        count: MachineCount,
+    ) -> Result<Vec<Pool>, ApplicationError> {
+        let now = self.clock.now();
+        let notes = self.notebook.read().await;
+        let brake = notes.brakes.get(template.id());
+        if let Some(suspension) = brake.and_then(|brake| brake.obstacle(&template.digest(), now)) {
+            let text = format!(
+                "template {} is out of use for another {} seconds: {}; mend the template, which puts it back at once, \
+                 or wait",
+                template.id(),
+                suspension.until.since(now).as_secs(),
+                suspension.reason
+            );
+            return Err(ProviderError::new("choosing a pool", FailureClass::Invalid, text).into());
+        }
+        let obstacles: Vec<_> = pools.iter().map(|pool| notes.pools.obstacle(pool, count.get(), now)).collect();
+        let open: Vec<Pool> =
+            pools.iter().zip(&obstacles).filter(|(_, mark)| mark.is_none()).map(|(pool, _)| pool.clone()).collect();
+        if !open.is_empty() || pools.is_empty() {
+            return Ok(open);
+        }
+        let reason = |(pool, mark): (&Pool, &crate::domain::notes::PoolMark)| {
+            format!("{pool}: {}, asked again in {} seconds", mark.code, mark.until.since(now).as_secs())
+        };
+        let code = obstacles.iter().flatten().map(|mark| mark.code.clone()).next();
+        let reasons: Vec<String> =
+            pools.iter().zip(obstacles).filter_map(|(pool, mark)| mark.map(|mark| reason((pool, mark)))).collect();
+        let text = format!("no pool of template {} has hosts to give: {}", template.id(), reasons.join("; "));
+        Err(ProviderError { code, ..ProviderError::new("choosing a pool", FailureClass::Capacity, text) }.into())
+    }
+
+    /// Notes what the attempts showed about pools and about the template.
+    pub(super) async fn note_outcomes(&self, acquire: &Acquire, outcomes: &[(u32, Sent)]) {
+        let now = self.clock.now();
+        let attempt_of = |number: &u32| acquire.attempts.iter().find(|attempt| attempt.number == *number);
+        let known: Vec<_> = outcomes.iter().filter_map(|(number, sent)| Some((attempt_of(number)?, sent))).collect();
+        let telling = |(_, sent): &(_, &Sent)| matches!(sent, Sent::Answered(_));
+        if !known.iter().any(telling) {
+            return;
+        }
+        self.notebook
+            .edit(&mut |notes| {
+                for (attempt, sent) in &known {
+                    let (pool, count) = (&attempt.pool, attempt.count);
+                    match sent {
+                        Sent::Answered(Ok(acquired)) if acquired.hosts.len() < count as usize => {
+                            let code = Some("gave fewer hosts than asked for");
+                            notes.pools.failed(pool, FailureClass::Capacity, code, count, now);
+                        }
+                        Sent::Answered(Ok(acquired)) => {
+                            notes.pools.gave(pool, acquired.hosts.iter().find_map(|host| host.zone.as_deref()));
+                        }
+                        Sent::Answered(Err(error)) => {
+                            notes.pools.failed(pool, error.class, error.code.as_deref(), count, now);
+                            let refused = matches!(error.class, FailureClass::AuthDenied | FailureClass::Invalid);
+                            if let (true, Some(id), Some(content)) =
+                                (refused, &acquire.template_id, &acquire.template_digest)
+                            {
+                                notes.brakes.entry(id.clone()).or_default().refused(&error.to_string(), content, now);
+                            }
+                        }
+                        Sent::GivenUp | Sent::Waits => {}
+                    }
+                }
+            })
+            .await;
+    }
+
+    /// Notes what became of hosts that were booting: a template whose hosts die is put out of use for a while, with the
+    /// end of what one of them wrote to its console.
+    pub(super) async fn note_boots(&self, acquire: &Acquire, deaths: &Deaths, usable: bool) {
+        let (Some(id), Some(content)) = (&acquire.template_id, &acquire.template_digest) else { return };
+        let now = self.clock.now();
+        if usable && self.notebook.read().await.brakes.contains_key(id) {
+            self.notebook.edit(&mut |notes| notes.brakes.entry(id.clone()).or_default().lived()).await;
+        }
+        let Some(witness) = deaths.hosts.last() else { return };
+        let count = u32::try_from(deaths.hosts.len()).unwrap_or(u32::MAX);
+        let mut bites = false;
+        self.notebook
+            .edit(&mut |notes| {
+                let brake = notes.brakes.entry(id.clone()).or_default();
+                bites = brake.died(count, &deaths.reason, content, &self.care.brake, now);
+            })
+            .await;
+        if bites {
+            warn!(template_id = %id, reason = deaths.reason, "hosts of this template die at boot; it is out of use");
+            self.note_console(id, acquire, witness).await;
+        }
+    }
+
+    async fn note_console(&self, template: &TemplateId, acquire: &Acquire, witness: &MachineId) {
+        if !Budget::current().allows_new_step() {
+            return;
+        }
+        let Ok(cloud) = self.observation(acquire.api.kind()) else { return };
+        match cloud.console(witness).await {
+            Ok(Some(text)) => {
+                self.notebook
+                    .edit(&mut |notes| {
+                        notes.brakes.entry(template.clone()).or_default().console = Some(text.clone());
+                    })
+                    .await;
+            }
+            Ok(None) => {}
+            Err(error) => warn!(machine_id = %witness, %error, "the console of a dead host could not be read"),
+        }
+    }
+
+    /// Returns the time before which nothing has been done about something that is to wait for `patience`, counted in
+    /// watched time.
+    pub(super) fn patient_since(&self, patience: std::time::Duration) -> Timestamp {
+        let moment = self.moment();
+        if moment.now.since(moment.watched_since) >= patience {
+            moment.now.before(patience)
+        } else {
+            // Nothing is old enough as long as we have not watched for as long.
+            Timestamp::from_millis(i64::MIN)
+        }
+    }
+}
