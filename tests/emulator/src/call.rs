@@ -46,24 +46,21 @@ impl Asked {
         let mut scope = credential.unwrap_or_default().split('/');
         let access_key = scope.next().filter(|key| !key.is_empty()).map(str::to_owned);
         let region = scope.nth(1).filter(|region| !region.is_empty()).unwrap_or(crate::catalogue::REGION).to_owned();
-        let (service, action, parameters) = match request.header("x-amz-target") {
-            Some(target) => {
-                let action = target.rsplit('.').next().unwrap_or(target).to_owned();
-                (Service::Ssm, action, of_json(&request.body)?)
+        let (service, action, parameters) = if let Some(target) = request.header("x-amz-target") {
+            let action = target.rsplit('.').next().unwrap_or(target).to_owned();
+            (Service::Ssm, action, of_json(&request.body)?)
+        } else {
+            let query = request.target.split_once('?').map(|(_, query)| query).unwrap_or_default();
+            let form = if request.method == "GET" { query.as_bytes() } else { &request.body };
+            let mut parameters = Parameters::of_form(form);
+            let action = parameters.0.remove("Action").unwrap_or_default();
+            let version = parameters.0.remove("Version");
+            let service = if version.as_deref() == Some("2011-06-15") { Service::Sts } else { Service::Ec2 };
+            if action.is_empty() {
+                let text = "The request must contain the parameter Action";
+                return Err(Refusal::new("MissingAction", text));
             }
-            None => {
-                let query = request.target.split_once('?').map(|(_, query)| query).unwrap_or_default();
-                let form = if request.method == "GET" { query.as_bytes() } else { &request.body };
-                let mut parameters = Parameters::of_form(form);
-                let action = parameters.0.remove("Action").unwrap_or_default();
-                let version = parameters.0.remove("Version");
-                let service = if version.as_deref() == Some("2011-06-15") { Service::Sts } else { Service::Ec2 };
-                if action.is_empty() {
-                    let text = "The request must contain the parameter Action";
-                    return Err(Refusal::new("MissingAction", text));
-                }
-                (service, action, parameters)
-            }
+            (service, action, parameters)
         };
         Ok(Self {
             service,
@@ -134,7 +131,6 @@ pub(crate) fn conduct(shared: &Shared, request: &Request) -> Conduct {
     };
     let (number, verb) = begin(&mut shared.world(), &asked);
     let call = Call { shared, asked: &asked, number };
-    let phase = Phase::Before;
     match &verb {
         Some(Verb::Code { phase: Phase::Before, code, status, message }) => {
             return call.refused(code, *status, message.as_deref());
@@ -143,7 +139,7 @@ pub(crate) fn conduct(shared: &Shared, request: &Request) -> Conduct {
         Some(Verb::Drop(Phase::Before)) => return Conduct::Close,
         Some(Verb::Delay(Phase::Before, millis)) => shared.desk.pause(Duration::from_millis(*millis)),
         Some(Verb::Hold(Phase::Before)) => {
-            if let Some(instead) = call.held(phase) {
+            if let Some(instead) = call.held(Phase::Before) {
                 return instead;
             }
         }

@@ -31,7 +31,7 @@ impl Parameters {
 
     /// Returns `Name.1`, `Name.2` as prefixes, while anything lies below them.
     pub(crate) fn prefixes(&self, name: &str) -> Vec<String> {
-        (1..).map(|number: u32| format!("{name}.{number}.")).take_while(|prefix| self.has_below(prefix)).collect()
+        (1..=u32::MAX).map(|number| format!("{name}.{number}.")).take_while(|prefix| self.has_below(prefix)).collect()
     }
 
     pub(crate) fn has_below(&self, prefix: &str) -> bool {

@@ -1,4 +1,4 @@
-//! GetConsoleOutput.
+//! `GetConsoleOutput`.
 
 use super::{Context, listing};
 use crate::clock::iso;

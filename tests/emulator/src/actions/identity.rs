@@ -1,4 +1,4 @@
-//! STS GetCallerIdentity.
+//! STS `GetCallerIdentity`.
 
 use super::Context;
 use crate::refusal::Refusal;

@@ -1,4 +1,4 @@
-//! DescribeImages, and what an image id must be.
+//! `DescribeImages`, and what an image id must be.
 
 use super::Context;
 use crate::refusal::Refusal;

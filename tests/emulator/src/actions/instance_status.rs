@@ -1,4 +1,4 @@
-//! DescribeInstanceStatus (`aws-semantics.md` sections 9 and 14).
+//! `DescribeInstanceStatus` (`aws-semantics.md` sections 9 and 14).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! DescribeInstanceTypes.
+//! `DescribeInstanceTypes`.
 
 use super::Context;
 use crate::catalogue::{InstanceType, TYPES, instance_type};

@@ -1,4 +1,4 @@
-//! DescribeInstances, and how an instance is written.
+//! `DescribeInstances`, and how an instance is written.
 
 use super::Context;
 use super::listing::{self, Sight};

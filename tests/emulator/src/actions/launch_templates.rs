@@ -1,4 +1,4 @@
-//! DescribeLaunchTemplates and DescribeLaunchTemplateVersions.
+//! `DescribeLaunchTemplates` and `DescribeLaunchTemplateVersions`.
 
 use super::Context;
 use crate::catalogue::LaunchTemplate;

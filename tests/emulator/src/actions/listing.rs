@@ -88,18 +88,18 @@ pub(super) type Page = (Vec<u32>, Option<String>);
 
 /// Returns the instances that are asked for by id or by filter.
 ///
-/// `test` says whether an instance passes a filter, or `None` when it does not know the filter.
+/// `passes` says whether an instance passes a filter, or `None` when it does not know the filter.
 pub(super) fn select(
     context: &mut Context<'_>,
     ids: &[&str],
     keep: impl Fn(&Sight<'_>) -> bool,
-    test: impl Fn(&Filter, &Sight<'_>) -> Option<bool>,
-    names: &[&str],
+    passes: impl Fn(&Filter, &Sight<'_>) -> Option<bool>,
+    known: &[&str],
 ) -> Result<Page, Refusal> {
     let parameters = Arc::clone(context.parameters);
     let filters = parameters.filters()?;
     if let Some(unknown) =
-        filters.iter().find(|filter| !names.contains(&filter.name.as_str()) && !filter.name.starts_with("tag:"))
+        filters.iter().find(|filter| !known.contains(&filter.name.as_str()) && !filter.name.starts_with("tag:"))
     {
         return Err(Refusal::invalid(format!("The filter '{}' is invalid", unknown.name)));
     }
@@ -116,7 +116,7 @@ pub(super) fn select(
         }
     }
     let token = parameters.get("NextToken").filter(|token| !token.is_empty());
-    let (page, start) = match token {
+    let (number_of_page, start) = match token {
         None => (1, 0),
         Some(token) => parsed(token)
             .ok_or_else(|| Refusal::new("InvalidPaginationToken", format!("'{token}' is no token of this listing")))?,
@@ -140,11 +140,11 @@ pub(super) fn select(
             examined += 1;
             let Some(seen) = sight(context.world, number, context.region) else { continue };
             let shown = context.world.shows(seen.launch).0 && keep(&seen);
-            if !shown || !filters.iter().all(|filter| test(filter, &seen).unwrap_or(false)) {
+            if !shown || !filters.iter().all(|filter| passes(filter, &seen).unwrap_or(false)) {
                 continue;
             }
             if most.is_some_and(|most| found.len() >= usize::try_from(most).unwrap_or(usize::MAX)) {
-                next = Some(format!("p{}-{number}", page + 1));
+                next = Some(format!("p{}-{number}", number_of_page + 1));
                 break 'all;
             }
             found.push(number);
@@ -178,7 +178,7 @@ fn places(world: &World, filters: &[Filter]) -> Places {
         })
         .filter(|_| filter.name.starts_with("tag:") || INDEXED.contains(&filter.name.as_str()))
     });
-    let size = |places: &Places| places.iter().map(|place| place.len()).sum::<usize>();
+    let size = |places: &Places| places.iter().map(ExactSizeIterator::len).sum::<usize>();
     let mut places = narrowed.min_by_key(size).unwrap_or_else(|| vec![everywhere]);
     places.sort_unstable_by_key(|place| place.start);
     places.dedup();

@@ -38,6 +38,9 @@ pub(crate) struct Context<'a> {
 /// Carries an action out, and returns what the answer holds below its envelope.
 type Run = fn(&mut Context<'_>) -> Result<String, Refusal>;
 
+/// Counts the resources that a call is about.
+type Count = fn(&Parameters) -> u32;
+
 /// A service, by its namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
@@ -72,7 +75,7 @@ pub(crate) struct Action {
     /// Its bucket of calls (`aws-semantics.md` section 8.1).
     rate: Rate,
     /// Its bucket of resources, and how many a call takes (section 8.2).
-    resources: Option<(Rate, fn(&Parameters) -> u32)>,
+    resources: Option<(Rate, Count)>,
 }
 
 const fn ec2(name: &'static str, run: Run) -> Action {
@@ -92,7 +95,7 @@ impl Action {
         Self { rate: Rate::new(holds, refill), ..self }
     }
 
-    const fn resources(self, holds: u32, refill: u32, count: fn(&Parameters) -> u32) -> Self {
+    const fn resources(self, holds: u32, refill: u32, count: Count) -> Self {
         Self { resources: Some((Rate::new(holds, refill), count)), ..self }
     }
 }

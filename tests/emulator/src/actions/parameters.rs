@@ -1,4 +1,4 @@
-//! Systems Manager: GetParameter and GetParameters, for image aliases.
+//! Systems Manager: `GetParameter` and `GetParameters`, for image aliases.
 
 use serde_json::{Value, json};
 

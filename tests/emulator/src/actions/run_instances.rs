@@ -1,4 +1,4 @@
-//! RunInstances (`aws-semantics.md` sections 1.2 and 2).
+//! `RunInstances` (`aws-semantics.md` sections 1.2 and 2).
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<String, Refusal> {
     let (subnet, is_zonal) = subnet(context, &parameters)?;
     let zone = subnet.zone_in(context.region);
     if let Some(token) = token
-        && let Some(launch) = launched(context, token, is_zonal.then_some(zone.as_str()))?
+        && let Some(launch) = launched(context, token, is_zonal.then_some(zone.as_str()))
     {
         if *launch.parameters != *sent || launch.template_version != template_version {
             let text =
@@ -158,7 +158,7 @@ fn subnet(context: &Context<'_>, parameters: &Parameters) -> Result<(Subnet, boo
 }
 
 /// Returns the earlier launch with this token in this scope.
-fn launched(context: &Context<'_>, token: &str, zone: Option<&str>) -> Result<Option<Arc<Launch>>, Refusal> {
+fn launched(context: &Context<'_>, token: &str, zone: Option<&str>) -> Option<Arc<Launch>> {
     let now = context.world.now();
     let world = &*context.world;
     let mut same = Vec::new();
@@ -177,7 +177,7 @@ fn launched(context: &Context<'_>, token: &str, zone: Option<&str>) -> Result<Op
             same.push(Arc::clone(launch));
         }
     }
-    Ok(same.pop())
+    same.pop()
 }
 
 fn listing_state(context: &Context<'_>, number: u32) -> Option<State> {

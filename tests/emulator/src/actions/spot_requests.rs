@@ -1,4 +1,4 @@
-//! DescribeSpotInstanceRequests (`aws-semantics.md` section 14).
+//! `DescribeSpotInstanceRequests` (`aws-semantics.md` section 14).
 
 use std::sync::Arc;
 

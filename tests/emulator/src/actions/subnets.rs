@@ -1,4 +1,4 @@
-//! DescribeSubnets.
+//! `DescribeSubnets`.
 
 use std::net::Ipv4Addr;
 

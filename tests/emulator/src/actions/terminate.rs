@@ -1,4 +1,4 @@
-//! TerminateInstances (`aws-semantics.md` section 11).
+//! `TerminateInstances` (`aws-semantics.md` section 11).
 
 use std::collections::BTreeSet;
 
