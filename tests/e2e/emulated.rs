@@ -97,3 +97,22 @@ fn a_page_that_is_garbage_or_a_host_in_an_unknown_state_changes_nothing() {
         assert_eq!(emulator.truth().live().len(), 2);
     });
 }
+
+#[test]
+fn what_the_cloud_refuses_is_told_with_its_code_and_nothing_is_launched() {
+    on_the_emulator(|emulator, grid| {
+        let told = || grid.ask("requestMachines", &json!({"template": {"templateId": "Small", "machineCount": 1}}));
+        emulator.skew(3_600);
+        assert!(told().message().contains("RequestExpired"), "{:?}", told());
+        emulator.skew(60);
+        emulator.expire_credentials("AKIDCANARY", true);
+        assert!(told().message().contains("RequestExpired"), "{:?}", told());
+        emulator.expire_credentials("AKIDCANARY", false);
+        emulator.unauthorized("RunInstances", true);
+        let denied = told();
+        assert!(denied.document.to_string().contains("UnauthorizedOperation"), "{denied:?}");
+        emulator.unauthorized("RunInstances", false);
+        assert!(emulator.truth().is_empty());
+        assert_eq!(told().code, 0, "a minute of skew is none");
+    });
+}

@@ -206,13 +206,7 @@ fn carry_out(world: &mut World, asked: &Asked, number: u64, verb: Option<&Verb>)
     let is_stale = |at: Millis| (service_time - at).abs() > SIGNATURE_LIFE;
     let stale = world.skew.is_some() && asked.signed_at.is_none_or(is_stale);
     if stale || world.expired_keys.contains(key) {
-        // EC2 says RequestExpired of temporary credentials too; STS and Systems Manager have codes of their own.
-        let code = match asked.service {
-            Service::Ec2 => "RequestExpired",
-            Service::Sts => "ExpiredToken",
-            Service::Ssm => "ExpiredTokenException",
-        };
-        return Err(Refusal::new(code, words_of("RequestExpired")));
+        return Err(Refusal::new(asked.service.own_code("RequestExpired"), words_of("RequestExpired")));
     }
     let mut context = Context { world, parameters: &asked.parameters, call: number, region: &asked.region, verb };
     actions::carry_out(asked.service, &asked.action, &mut context)
@@ -250,7 +244,7 @@ impl Call<'_> {
     }
 
     fn refused(&self, code: &str, status: Option<u16>, message: Option<&str>) -> Conduct {
-        let refusal = Refusal::new(code, message.unwrap_or_else(|| words_of(code)));
+        let refusal = Refusal::new(self.asked.service.own_code(code), message.unwrap_or_else(|| words_of(code)));
         self.refusal(&Refusal { status: status.unwrap_or(refusal.status), ..refusal })
     }
 

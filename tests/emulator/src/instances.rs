@@ -126,6 +126,9 @@ pub struct Launch {
     /// Virtual CPUs of one instance, and the quota that they count against.
     #[serde(skip)]
     pub(crate) vcpus: (u32, &'static str),
+    /// Whether the request named its zone: then the token counts there only.
+    #[serde(skip)]
+    pub(crate) zonal: bool,
     /// The version of the launch template that was meant; a replay must mean the same one.
     #[serde(skip)]
     pub(crate) template_version: Option<u32>,

@@ -123,6 +123,7 @@ pub(crate) struct World {
 #[derive(Debug)]
 pub(crate) struct Order {
     pub(crate) token: Option<String>,
+    pub(crate) zonal: bool,
     pub(crate) template_version: Option<u32>,
     pub(crate) parameters: Arc<Parameters>,
     pub(crate) call: u64,
@@ -235,6 +236,7 @@ impl World {
             addressed: self.addressed,
             instances: 0..0,
             vcpus: (order.kind.vcpus, family),
+            zonal: order.zonal,
             template_version: order.template_version,
         };
         self.instances.add(launch, &addresses)

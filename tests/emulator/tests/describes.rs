@@ -182,6 +182,8 @@ fn identity_and_parameters_speak_the_protocols_of_their_services() {
     let both = parameter("GetParameters", &format!("{{\"Names\": [\"{}\", \"/none\"]}}", PARAMETERS[1]));
     assert!(both.body.contains("\"InvalidParameters\":[\"/none\"]") && both.body.contains(IMAGES[0]), "{}", both.body);
     assert_eq!(parameter("GetParameter", "not JSON").status, 400);
+    emulator.fault(hostfactory_emulator::Fault::throttle());
+    assert!(parameter("GetParameter", "{}").body.contains("\"__type\":\"ThrottlingException\""));
     assert_eq!(emulator.calls()[1].parameters.get("Name"), Some(PARAMETERS[0]));
 }
 

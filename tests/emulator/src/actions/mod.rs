@@ -58,6 +58,20 @@ impl Service {
         }
     }
 
+    /// Returns what this service says where EC2 says `code`.
+    pub(crate) fn own_code(self, code: &str) -> &str {
+        match (self, code) {
+            (Self::Ssm, "RequestLimitExceeded") => "ThrottlingException",
+            (Self::Sts, "RequestLimitExceeded") => "Throttling",
+            (Self::Ssm, "UnauthorizedOperation") => "AccessDeniedException",
+            (Self::Sts, "UnauthorizedOperation") => "AccessDenied",
+            // EC2 says RequestExpired of temporary credentials too.
+            (Self::Ssm, "RequestExpired") => "ExpiredTokenException",
+            (Self::Sts, "RequestExpired") => "ExpiredToken",
+            (_, code) => code,
+        }
+    }
+
     pub(crate) const fn namespace(self) -> &'static str {
         match self {
             Self::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",
@@ -128,11 +142,10 @@ pub(crate) fn carry_out(service: Service, name: &str, context: &mut Context<'_>)
         return Err(Refusal::new("InvalidAction", text));
     };
     if context.world.denied.contains(name) {
-        let code = if service == Service::Ec2 { "UnauthorizedOperation" } else { "AccessDeniedException" };
-        return Err(Refusal::new(code, words_of("UnauthorizedOperation")));
+        return Err(Refusal::new(service.own_code("UnauthorizedOperation"), words_of("UnauthorizedOperation")));
     }
     if !has_tokens(action, context) {
-        return Err(Refusal::new("RequestLimitExceeded", words_of("RequestLimitExceeded")));
+        return Err(Refusal::new(service.own_code("RequestLimitExceeded"), words_of("RequestLimitExceeded")));
     }
     (action.run)(context)
 }

@@ -73,6 +73,7 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<String, Refusal> {
     }
     let order = Order {
         token: token.map(str::to_owned),
+        zonal: is_zonal,
         template_version,
         parameters: Arc::clone(&sent),
         call: context.call,
@@ -163,12 +164,9 @@ fn launched(context: &Context<'_>, token: &str, zone: Option<&str>) -> Option<Ar
     let world = &*context.world;
     let mut same = Vec::new();
     for launch in world.instances.launches_with(token) {
-        let is_zonal = ["SubnetId", "NetworkInterface.1.SubnetId", "Placement.AvailabilityZone"]
-            .iter()
-            .any(|name| launch.parameters.get(name).is_some());
         let in_scope = launch.account == world.account
             && launch.region == context.region
-            && zone == is_zonal.then_some(launch.zone.as_str());
+            && zone == launch.zonal.then_some(launch.zone.as_str());
         let forgotten = |number| {
             let end = world.instances.get(number).and_then(|(instance, _)| instance.end());
             end.is_some_and(|end| now >= end.terminated_at + TOKEN_LIFE)
