@@ -10,7 +10,7 @@ use super::{Cloud, Kind, grid};
 use crate::life::Grid;
 use crate::support::Sandbox;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Runs `case` on a grid with one template.
 fn on_the_emulator(case: impl FnOnce(&Emulator, &Grid<'_>)) {
