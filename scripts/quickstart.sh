@@ -1,27 +1,42 @@
 #!/usr/bin/env bash
-# The main job on the simulated provider, in a scratch folder, without a cloud and at no cost: lists templates, asks for
-# hosts, polls until they run, gives them back, polls until they have ended. Shows each document it reads and writes.
+# The main job in a scratch folder, without a cloud and at no cost: lists templates, asks for hosts, polls until they run,
+# gives them back, polls until they have ended. Shows each document it reads and writes.
 #
-#   scripts/quickstart.sh            on the JSON store
-#   scripts/quickstart.sh --sqlite   on the SQLite store
+#   scripts/quickstart.sh              on the simulated provider, with the JSON store
+#   scripts/quickstart.sh --sqlite     with the SQLite store
+#   scripts/quickstart.sh --emulator   through the real AWS SDK, on an EC2 emulator that it starts and stops
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-features=() strategy=json
-case "${1:-}" in
-'') ;;
---sqlite) features=(--features sqlite) strategy=sqlite ;;
-*)
-  echo "usage: scripts/quickstart.sh [--sqlite]" >&2
-  exit 2
-  ;;
-esac
+emulator=false strategy=json
+for option; do
+  case "$option" in
+  --sqlite) strategy=sqlite ;;
+  --emulator) emulator=true ;;
+  *)
+    echo "usage: scripts/quickstart.sh [--emulator] [--sqlite]" >&2
+    exit 2
+    ;;
+  esac
+done
+features=()
+if $emulator; then features+=(aws); fi
+if [ $strategy = sqlite ]; then features+=(sqlite); fi
 
-if [ -z "${HOSTFACTORY_BIN:-}" ]; then
+if [ -z "${HOSTFACTORY_BIN:-}" ] || $emulator; then
   cache=${HOSTFACTORY_CACHE:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/hostfactory}
   if ! { mkdir -p "$cache" && [ -w "$cache" ]; } 2>/dev/null; then cache=$here/../target; fi
   export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
-  echo "Building hostfactory without AWS (about a minute the first time) ..."
-  (cd "$here/.." && cargo build --quiet --locked --no-default-features "${features[@]}")
+fi
+if $emulator; then
+  (cd "$here/.." && cargo build --quiet --locked -p hostfactory-emulator)
+fi
+if [ -z "${HOSTFACTORY_BIN:-}" ]; then
+  if $emulator; then
+    echo "Building hostfactory with the AWS SDK (some minutes the first time) ..."
+  else
+    echo "Building hostfactory without AWS (about a minute the first time) ..."
+  fi
+  (cd "$here/.." && IFS=, && cargo build --quiet --locked --no-default-features --features "${features[*]-}")
   export HOSTFACTORY_BIN=$CARGO_TARGET_DIR/debug/hostfactory
 fi
 
@@ -29,13 +44,30 @@ fi
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/hostfactory-quickstart.XXXXXX")
 export HF_PROVIDER_NAME=awsinst HF_PROVIDER_CONFDIR="$scratch/conf" HF_PROVIDER_WORKDIR="$scratch/work" HF_PROVIDER_LOGDIR="$scratch/log"
 mkdir -p "$scratch/conf" "$scratch/work" "$scratch/log"
+# The sample templates name what the emulator has.
 cp "$here/../config/awsprov_templates.json" "$scratch/conf/awsinstprov_templates.json"
-cat >"$scratch/conf/config.json" <<JSON
-{
-  "provider": { "type": "simulated", "simulated": { "bootSeconds": 2, "shutdownSeconds": 1 } },
-  "storage": { "strategy": "$strategy" }
-}
-JSON
+if $emulator; then
+  # The emulator ends with its standard input, which this script holds open.
+  mkfifo "$scratch/emulator.in"
+  "$CARGO_TARGET_DIR/debug/hostfactory-emulator" --boot 2 <"$scratch/emulator.in" >"$scratch/emulator.json" &
+  emulator_pid=$!
+  exec 9>"$scratch/emulator.in"
+  trap 'exec 9>&-; wait "$emulator_pid" || true' EXIT
+  until [ -s "$scratch/emulator.json" ]; do
+    kill -0 "$emulator_pid" 2>/dev/null || {
+      echo "the emulator did not start" >&2
+      exit 1
+    }
+    sleep 0.1
+  done
+  endpoint=$(grep -o 'http://[^"]*' "$scratch/emulator.json")
+  echo "The emulator listens at $endpoint; it shows every host at $endpoint/_emulator/truth."
+  export AWS_ACCESS_KEY_ID=emulated AWS_SECRET_ACCESS_KEY=emulated
+  provider="{ \"type\": \"aws\", \"aws\": { \"region\": \"us-east-1\", \"endpointUrl\": \"$endpoint\" } }"
+else
+  provider='{ "type": "simulated", "simulated": { "bootSeconds": 2, "shutdownSeconds": 1 } }'
+fi
+printf '{ "provider": %s, "storage": { "strategy": "%s" } }\n' "$provider" "$strategy" >"$scratch/conf/config.json"
 
 call() { # script, input document: shows both documents, keeps the answer in $answer
   printf '%s' "$2" >"$scratch/in.json"

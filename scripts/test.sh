@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs what the tests need and passes every test: format, lints, the plug-in without a cloud, with SQLite, and with
-# AWS against an emulator (moto). The first run compiles the AWS SDK, which takes some minutes.
+# Installs what the tests need and passes every test: format, lints, the emulator, the plug-in without a cloud, with SQLite,
+# and with AWS against two emulators: our own and moto. The first run compiles the AWS SDK, which takes some minutes.
 #
 #   scripts/test.sh          everything
-#   scripts/test.sh --fast   all that needs no AWS SDK and no emulator: about a minute
+#   scripts/test.sh --fast   all that needs no AWS SDK and no moto: about a minute
 #
-# Build products and the emulator's Python environment are kept outside of the source tree, in
+# Build products and moto's Python environment are kept outside of the source tree, in
 # $HOSTFACTORY_CACHE (default ~/.cache/hostfactory), so that the AWS SDK is compiled once.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -39,19 +39,21 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
 step() { printf '\n== %s\n' "$*"; }
 
 step "format"
-cargo fmt --check
+cargo fmt --all --check
 step "lints, without AWS"
-cargo clippy --locked --no-default-features --features sqlite --all-targets -- --deny warnings
+cargo clippy --locked --workspace --no-default-features --features hostfactory/sqlite --all-targets -- --deny warnings
+step "tests of the emulator"
+cargo test --locked -p hostfactory-emulator
 step "tests of the plug-in without a cloud and without SQLite"
 cargo test --locked --no-default-features
 step "tests of the plug-in without a cloud"
 cargo test --locked --no-default-features --features sqlite
 if $fast; then exit 0; fi
 
-need python3 "install Python 3.9 or later with venv, for the emulator (Debian: python3-venv)"
+need python3 "install Python 3.9 or later with venv, for moto (Debian: python3-venv)"
 venv=$cache/moto-$(cksum <tests/moto/requirements.txt | cut -d' ' -f1)
 if [ ! -e "$venv/ready" ]; then
-  step "emulator: moto in $venv"
+  step "moto in $venv"
   rm -rf "$venv"
   python3 -m venv "$venv"
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/moto/requirements.txt
@@ -61,5 +63,5 @@ export HOSTFACTORY_TEST_PYTHON=$venv/bin/python
 
 step "lints, all of it"
 cargo clippy --locked --all-targets -- --deny warnings
-step "all tests, with AWS against the emulator"
+step "all tests, with AWS against the emulator and moto"
 cargo test --locked

@@ -38,13 +38,14 @@ const AWS: [&str; 6] =
     ["aws_sdk_", "aws_smithy_", "aws_config::", "aws_types::", "aws_credential_types", "aws_runtime"];
 
 /// What only one file, or no file at all, may say.
-const ONLY: [(&str, &str); 6] = [
+const ONLY: [(&str, &str); 7] = [
     ("stdout()", "src/interface/cli/output.rs"),
     ("stderr()", "src/interface/cli/output.rs"),
     ("ExitCode::from(", "src/interface/cli/exit.rs"),
     ("Self::from(exit.number())", "src/interface/cli/exit.rs"),
     ("process::exit", "nowhere"),
     ("super::super::super", "nowhere"),
+    ("hostfactory_emulator", "nowhere"),
 ];
 
 /// Files that are longer than they should be, each with its reason.
@@ -170,9 +171,29 @@ fn some_things_have_one_place() {
 }
 
 #[test]
+fn the_emulator_is_for_tests_only() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let mut section = "";
+    let mut named_in = Vec::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            section = line;
+        } else if line.contains("hostfactory-emulator") {
+            named_in.push(section);
+        }
+    }
+    assert_eq!(named_in, ["[dev-dependencies]"]);
+}
+
+/// The sources of the library and of the emulator.
+fn all_sources() -> Vec<std::path::PathBuf> {
+    ["src", "tests/emulator/src"].iter().flat_map(|folder| sources(&root().join(folder))).collect()
+}
+
+#[test]
 fn files_are_short() {
     let mut broken = Vec::new();
-    for path in sources(&root().join("src")) {
+    for path in all_sources() {
         let file = path.strip_prefix(root()).unwrap().to_str().unwrap().replace('\\', "/");
         let lines = std::fs::read_to_string(&path).unwrap().lines().count();
         let most = if file == "src/main.rs" { 14 } else { LONGEST };
@@ -186,7 +207,7 @@ fn files_are_short() {
 #[test]
 fn modules_say_what_they_are_for() {
     let mut broken = Vec::new();
-    for path in sources(&root().join("src")) {
+    for path in all_sources() {
         if !is_test_code(&path) && !std::fs::read_to_string(&path).unwrap().starts_with("//!") {
             broken.push(format!("{}: starts without a line of //!", path.display()));
         }

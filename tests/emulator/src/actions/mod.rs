@@ -1,0 +1,184 @@
+//! What the emulator can do: one file for each action or group of them, one line for each in [`ACTIONS`].
+
+mod console_output;
+mod identity;
+mod images;
+mod instance_status;
+mod instance_types;
+mod instances;
+mod launch_templates;
+mod listing;
+mod parameters;
+mod run_instances;
+mod spot_requests;
+mod subnets;
+mod tags;
+mod terminate;
+
+use std::sync::Arc;
+
+pub(crate) use self::listing::page_of;
+use crate::faults::Verb;
+use crate::query::Parameters;
+use crate::refusal::{Protocol, Refusal, words_of};
+use crate::throttle::{READING, Rate, UNFILTERED};
+use crate::world::World;
+
+/// What an action has to work with.
+pub(crate) struct Context<'a> {
+    pub(crate) world: &'a mut World,
+    pub(crate) parameters: &'a Arc<Parameters>,
+    /// The number of the call.
+    pub(crate) call: u64,
+    pub(crate) region: &'a str,
+    /// A verb that is about the content of the answer.
+    pub(crate) verb: Option<&'a Verb>,
+}
+
+/// Carries an action out, and returns what the answer holds below its envelope.
+type Run = fn(&mut Context<'_>) -> Result<String, Refusal>;
+
+/// Counts the resources that a call is about.
+type Count = fn(&Parameters) -> u32;
+
+/// A service, by its namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    Ec2,
+    Sts,
+    Ssm,
+}
+
+impl Service {
+    pub(crate) const fn protocol(self) -> Protocol {
+        match self {
+            Self::Ec2 => Protocol::Ec2,
+            Self::Sts => Protocol::Query,
+            Self::Ssm => Protocol::Json,
+        }
+    }
+
+    /// Returns what this service says where EC2 says `code`.
+    pub(crate) fn own_code(self, code: &str) -> &str {
+        match (self, code) {
+            (Self::Ssm, "RequestLimitExceeded") => "ThrottlingException",
+            (Self::Sts, "RequestLimitExceeded") => "Throttling",
+            (Self::Ssm, "UnauthorizedOperation") => "AccessDeniedException",
+            (Self::Sts, "UnauthorizedOperation") => "AccessDenied",
+            // EC2 says RequestExpired of temporary credentials too.
+            (Self::Ssm, "RequestExpired") => "ExpiredTokenException",
+            (Self::Sts, "RequestExpired") => "ExpiredToken",
+            (_, code) => code,
+        }
+    }
+
+    pub(crate) const fn namespace(self) -> &'static str {
+        match self {
+            Self::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",
+            Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
+            Self::Ssm => "",
+        }
+    }
+}
+
+/// An action.
+pub(crate) struct Action {
+    service: Service,
+    name: &'static str,
+    run: Run,
+    /// Its bucket of calls (`aws-semantics.md` section 8.1).
+    rate: Rate,
+    /// Its bucket of resources, and how many a call takes (section 8.2).
+    resources: Option<(Rate, Count)>,
+}
+
+const fn ec2(name: &'static str, run: Run) -> Action {
+    Action { service: Service::Ec2, name, run, rate: READING, resources: None }
+}
+
+const fn sts(name: &'static str, run: Run) -> Action {
+    Action { service: Service::Sts, ..ec2(name, run) }
+}
+
+const fn ssm(name: &'static str, run: Run) -> Action {
+    Action { service: Service::Ssm, ..ec2(name, run) }
+}
+
+impl Action {
+    const fn rate(self, holds: u32, refill: u32) -> Self {
+        Self { rate: Rate::new(holds, refill), ..self }
+    }
+
+    const fn resources(self, holds: u32, refill: u32, count: Count) -> Self {
+        Self { resources: Some((Rate::new(holds, refill), count)), ..self }
+    }
+}
+
+/// Every action. A new one is a file and a line.
+const ACTIONS: &[Action] = &[
+    ec2("RunInstances", run_instances::run).rate(5, 2).resources(1_000, 2, run_instances::count),
+    ec2("TerminateInstances", terminate::run).rate(100, 5).resources(1_000, 20, terminate::count),
+    ec2("DescribeInstances", instances::describe),
+    ec2("DescribeInstanceStatus", instance_status::describe),
+    ec2("DescribeSpotInstanceRequests", spot_requests::describe),
+    ec2("DescribeSubnets", subnets::describe),
+    ec2("DescribeImages", images::describe),
+    ec2("DescribeInstanceTypes", instance_types::describe),
+    ec2("DescribeLaunchTemplates", launch_templates::describe),
+    ec2("DescribeLaunchTemplateVersions", launch_templates::describe_versions),
+    ec2("GetConsoleOutput", console_output::get),
+    sts("GetCallerIdentity", identity::get),
+    ssm("GetParameter", parameters::get),
+    ssm("GetParameters", parameters::get_many),
+];
+
+/// The calls that have a smaller bucket when they name nothing (section 8.1).
+const DEAR_WHEN_UNFILTERED: [&str; 3] = ["DescribeInstances", "DescribeInstanceStatus", "DescribeSpotInstanceRequests"];
+
+/// Carries an action out.
+pub(crate) fn carry_out(service: Service, name: &str, context: &mut Context<'_>) -> Result<String, Refusal> {
+    let Some(action) = ACTIONS.iter().find(|action| action.service == service && action.name == name) else {
+        let text = format!("The action {name} is not valid for this web service.");
+        return Err(Refusal::new("InvalidAction", text));
+    };
+    if context.world.denied.contains(name) {
+        return Err(Refusal::new(service.own_code("UnauthorizedOperation"), words_of("UnauthorizedOperation")));
+    }
+    if !has_tokens(action, context) {
+        return Err(Refusal::new(service.own_code("RequestLimitExceeded"), words_of("RequestLimitExceeded")));
+    }
+    (action.run)(context)
+}
+
+fn has_tokens(action: &Action, context: &mut Context<'_>) -> bool {
+    let now = context.world.now();
+    let Some(buckets) = &mut context.world.buckets else { return true };
+    let parameters = context.parameters;
+    let narrow = ["Filter.", "InstanceId.", "SpotInstanceRequestId."].iter().any(|name| parameters.has_below(name))
+        || parameters.get("MaxResults").is_some();
+    let (kind, rate) = if !narrow && DEAR_WHEN_UNFILTERED.contains(&action.name) {
+        ("unfiltered", UNFILTERED)
+    } else {
+        ("calls", action.rate)
+    };
+    buckets.take(action.name, kind, rate, 1, now)
+        && action
+            .resources
+            .is_none_or(|(rate, count)| buckets.take(action.name, "resources", rate, count(parameters), now))
+}
+
+impl Context<'_> {
+    /// Ends the call here when it is a dry run.
+    fn dry_run(&self) -> Result<(), Refusal> {
+        if self.parameters.get("DryRun") == Some("true") {
+            let text = "Request would have succeeded, but DryRun flag is set.";
+            return Err(Refusal::new("DryRunOperation", text));
+        }
+        Ok(())
+    }
+}
+
+/// Returns what AWS says of an instance that a user stopped or ended.
+pub(crate) const fn user_initiated() -> (&'static str, &'static str) {
+    (instances::USER, instances::USER_WORDS)
+}

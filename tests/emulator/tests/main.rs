@@ -1,0 +1,13 @@
+//! The emulator against what AWS documents, row by row, over a plain socket.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod client;
+mod control;
+mod describes;
+mod faults;
+mod http;
+mod launches;
+mod life;
+mod scale;
+mod terminates;
