@@ -25,6 +25,8 @@ use crate::application::queries::{
 };
 use crate::domain::template::{ProviderApi, ProviderKind};
 use crate::infrastructure::clock::SystemClock;
+#[cfg(debug_assertions)]
+use crate::infrastructure::clock::SystemClockParameters;
 use crate::infrastructure::config::templates::FileCatalogue;
 use crate::infrastructure::config::{
     ConfigurationError, Environment, FolderOptions, Overrides, Settings, StorageStrategy,
@@ -149,6 +151,8 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
         .with_component_parameters::<GetRequestStatusHandler>(GetRequestStatusHandlerParameters {
             policy: settings.policy.clone(),
         });
+    #[cfg(debug_assertions)]
+    let builder = builder.with_component_parameters::<SystemClock>(SystemClockParameters { wrong_by: test_clock() });
     #[cfg(feature = "aws")]
     let builder = builder.with_component_parameters::<AwsClients>(AwsClientsParameters {
         settings: settings.aws.clone(),
@@ -168,6 +172,17 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
         StorageStrategy::Sqlite => return Err(lacks("SQLite (storage.strategy is sqlite)", "sqlite")),
     };
     Ok(builder.build())
+}
+
+/// Returns by how many milliseconds a test wants the clock to be wrong: `HOSTFACTORY_TEST_CLOCK`, in seconds.
+#[cfg(debug_assertions)]
+fn test_clock() -> i64 {
+    let environment = Environment::capture();
+    environment
+        .get("HOSTFACTORY_TEST_CLOCK")
+        .and_then(|text| text.parse::<i64>().ok())
+        .unwrap_or(0)
+        .saturating_mul(1000)
 }
 
 impl Composition for Bootstrap {

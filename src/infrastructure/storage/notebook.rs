@@ -107,7 +107,7 @@ mod tests {
     use crate::infrastructure::clock::SystemClock;
 
     fn notebook(work: &std::path::Path) -> FileNotebook {
-        FileNotebook::new(work, Arc::new(SystemClock))
+        FileNotebook::new(work, Arc::new(SystemClock::default()))
     }
 
     #[tokio::test]
