@@ -164,3 +164,93 @@ async fn an_unknown_template_changes_nothing() {
     assert!(RequestMachinesHandler::new(world.engine()).handle(command).await.is_err());
     assert_eq!(world.cloud.state().sent.len(), 0);
 }
+
+#[tokio::test]
+async fn row_56_a_pool_that_had_nothing_to_give_is_not_asked_by_the_next_call_until_its_mark_is_over() {
+    let world = World::new();
+    world.cloud.fate(Fate::Fails(FailureClass::Capacity));
+    world.request(2).await.unwrap();
+    let asked = || world.cloud.state().pools.clone();
+    assert_eq!(asked(), ["subnet-1", "subnet-2"]);
+    world.request(2).await.unwrap();
+    assert_eq!(asked()[2..], ["subnet-2"]);
+    world.clock.pass(180);
+    world.request(2).await.unwrap();
+    assert_eq!(asked()[3..], ["subnet-1"]);
+}
+
+#[tokio::test]
+async fn row_57_when_every_pool_is_known_to_be_empty_the_call_fails_at_once_and_says_when_to_ask_again() {
+    let world = World::new();
+    for _ in 0..2 {
+        world.cloud.fate(Fate::Fails(FailureClass::Capacity));
+    }
+    world.request(2).await.unwrap_err();
+    let sent = world.cloud.state().sent.len();
+    let commits = world.store.commits();
+    let error = world.request(2).await.unwrap_err().to_string();
+    assert!(error.contains("asked again in") && error.contains("Error Code: Capacity"), "{error}");
+    assert_eq!((world.cloud.state().sent.len(), world.store.commits()), (sent, commits));
+}
+
+#[tokio::test]
+async fn row_59_a_quota_lets_smaller_requests_pass() {
+    let world = World::new();
+    world.cloud.fate(Fate::Fails(FailureClass::Quota));
+    world.request(100).await.unwrap_err();
+    assert!(world.request(100).await.unwrap_err().to_string().contains("Quota"));
+    assert_eq!(world.cloud.state().sent.len(), 1);
+    world.request(50).await.unwrap();
+    assert_eq!(world.cloud.live(), 50);
+}
+
+#[tokio::test]
+async fn row_63_a_template_whose_hosts_die_at_boot_is_out_of_use_until_it_changes_or_its_pause_is_over() {
+    let world = World::new();
+    for round in 0..50 {
+        let Ok(id) = world.request(2).await else { continue };
+        world.cloud.die("Client.InternalError: the image does not boot");
+        assert_eq!(world.poll(&id).await.status, RequestStatus::CompleteWithError, "{round}");
+    }
+    assert_eq!(world.cloud.state().hosts.len(), 10);
+    let error = world.request(1).await.unwrap_err().to_string();
+    assert!(error.contains("10 of its hosts died at boot") && error.contains("Client.InternalError"), "{error}");
+    let console = world.notebook.0.lock().unwrap().brakes.values().next().unwrap().console.clone();
+    assert_eq!(console.as_deref(), Some("Kernel panic"));
+    assert_eq!(world.engine().templates.list().unwrap().templates.len(), 1, "it is still offered (INV-22)");
+
+    let mended = template("small", -1, Some("#!/bin/sh"));
+    let broken = std::mem::replace(&mut *world.templates.0.lock().unwrap(), vec![mended]);
+    world.request(1).await.unwrap();
+    *world.templates.0.lock().unwrap() = broken;
+    world.request(1).await.unwrap_err();
+    world.clock.pass(15 * 60);
+    world.request(1).await.unwrap();
+}
+
+#[tokio::test]
+async fn hosts_that_the_cloud_takes_back_or_that_were_ended_by_hand_say_nothing_about_the_template() {
+    for reason in
+        ["Server.SpotInstanceTermination: x", "Server.InsufficientInstanceCapacity: x", "Client.UserInitiatedShutdown"]
+    {
+        let world = World::new();
+        for _ in 0..10 {
+            let id = world.request(2).await.unwrap();
+            world.cloud.die(reason);
+            world.poll(&id).await;
+        }
+        assert_eq!(world.cloud.state().hosts.len(), 20, "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn row_69_a_template_that_the_cloud_refuses_is_not_sent_again_at_once() {
+    let world = World::new();
+    world.cloud.fate(Fate::Fails(FailureClass::AuthDenied));
+    world.request(2).await.unwrap_err();
+    let error = world.request(2).await.unwrap_err().to_string();
+    assert!(error.contains("out of use") && error.contains("not authorised"), "{error}");
+    assert_eq!(world.cloud.state().sent.len(), 1);
+    world.clock.pass(180);
+    world.request(2).await.unwrap();
+}

@@ -36,6 +36,8 @@ pub(crate) struct CloudState {
     pub(crate) fates: VecDeque<Fate>,
     /// Tokens in the order in which they were sent.
     pub(crate) sent: Vec<String>,
+    /// The subnets in the order in which they were asked.
+    pub(crate) pools: Vec<String>,
     /// How many describe calls were made.
     pub(crate) looks: u32,
     /// What describe and find calls fail with.
@@ -81,6 +83,14 @@ impl FakeCloud {
                 host.name = Some(format!("ip-10-0-0-{n}.ec2.internal").parse().unwrap());
                 host.private_ip = Some(format!("10.0.0.{n}"));
             }
+        }
+    }
+
+    /// Lets every pending host die.
+    pub(crate) fn die(&self, reason: &str) {
+        for host in self.state().hosts.values_mut().filter(|host| host.status == MachineStatus::Pending) {
+            host.status = MachineStatus::Terminated;
+            host.reason = Some(reason.to_owned());
         }
     }
 
@@ -151,6 +161,7 @@ impl Fulfilment for FakeCloud {
         assert!(stored.as_acquire().unwrap().attempts.iter().any(|a| a.token == launch.attempt.token && a.is_open()));
         let mut state = self.state();
         state.sent.push(token.clone());
+        state.pools.extend(launch.attempt.pool.subnet.clone());
         let fate = state.fates.pop_front();
         let error = |class| {
             Err(ProviderError { code: Some(format!("{class:?}")), ..ProviderError::new("RunInstances", class, "fate") })
