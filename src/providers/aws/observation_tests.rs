@@ -21,7 +21,7 @@ fn hosts(count: u32) -> Vec<Host> {
 }
 
 fn over(fake: &FakeAws) -> AwsObservation {
-    AwsObservation { clients: fake.clients() }
+    AwsObservation::over(fake.clients(), fake.notebook.clone(), fake.clock.clone())
 }
 
 #[tokio::test]
@@ -77,6 +77,7 @@ async fn every_field_of_a_host_is_read() {
             tags: "team=a".to_owned(),
             reason: None,
             owner: Some("grid-1".to_owned()),
+            request: None,
             template: Some("T1".to_owned()),
         }
     );
