@@ -17,6 +17,7 @@ use super::held::Held;
 use super::identity::Identity;
 use super::limit::Limiter;
 use super::retry::Gate;
+use super::whole::WholeAnswers;
 use super::{credentials, http};
 use crate::application::ProviderError;
 use crate::application::ports::{Clock, Notebook};
@@ -112,9 +113,10 @@ impl AwsClients {
             loader = loader.endpoint_url(url);
         }
         let config = loader.load().await;
+        let ec2 = aws_sdk_ec2::config::Builder::from(&config).interceptor(WholeAnswers).build();
         let (notebook, clock) = (self.notebook.clone(), self.clock.clone());
         Ok(Clients {
-            ec2: aws_sdk_ec2::Client::new(&config),
+            ec2: aws_sdk_ec2::Client::from_conf(ec2),
             ssm: aws_sdk_ssm::Client::new(&config),
             gate: Gate {
                 limiter: Arc::new(Limiter::new(settings, notebook.clone(), clock.clone())),

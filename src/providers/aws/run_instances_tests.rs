@@ -270,7 +270,7 @@ async fn an_answer_without_hosts_or_ids_is_ambiguous() {
 }
 
 #[tokio::test]
-async fn missing_capacity_is_asked_for_once_though_it_is_a_server_status() {
+async fn row_48_missing_capacity_is_asked_for_once_though_it_is_a_server_status() {
     for status in [500, 503, 400] {
         let fake = FakeAws::in_order([Reply::error(status, "InsufficientInstanceCapacity", "none left")]);
         let error = acquire(&fake, &frozen()).await.unwrap_err();

@@ -21,8 +21,8 @@ const OPERATION: &str = "TerminateInstances";
 const BATCH: usize = 200;
 
 /// How many calls in a row may lack the permission before it lacks for every host (faults 69 and 71): enough to halve a
-/// batch down to one host.
-const MOST_DENIALS: u32 = 9;
+/// batch down to single hosts, one of which may be ended.
+const MOST_DENIALS: u32 = 13;
 /// How many of them are taken to be about the hosts that they name.
 const NAMED_DENIALS: u32 = 2;
 
