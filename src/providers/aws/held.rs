@@ -21,7 +21,7 @@ use crate::application::ports::Clock;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Credentials that end sooner are not used any more.
 const MARGIN: Duration = Duration::from_secs(10);
-const OPERATION: &str = "credentials";
+const OPERATION: &str = "finding credentials";
 
 enum State {
     Unasked,
@@ -113,3 +113,7 @@ impl ProvideCredentials for Held {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "held_tests.rs"]
+mod tests;

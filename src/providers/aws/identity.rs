@@ -25,7 +25,7 @@ const OPERATION: &str = "GetCallerIdentity";
 /// How long the question may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long nobody asks again where nobody answers, such as on an endpoint without that service.
-const PAUSE: Duration = Duration::from_mins(5);
+const PAUSE: Duration = Duration::from_mins(1);
 
 /// How the account stands.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ impl fmt::Debug for Identity {
 }
 
 fn refused(message: String) -> ProviderError {
-    ProviderError::new("credentials", FailureClass::AuthExpired, message)
+    ProviderError::new("checking the account", FailureClass::AuthExpired, message)
 }
 
 impl Identity {

@@ -95,7 +95,7 @@ async fn row_54_where_nobody_says_whose_credentials_these_are_nothing_is_gone() 
             ["GetCallerIdentity", "DescribeInstances", "DescribeInstances"],
             "not asked each time"
         );
-        full.clock.leap(301);
+        full.clock.leap(61);
         assert_eq!(look(&full).await.unwrap(), 1);
         assert_eq!(full.actions()[3], "GetCallerIdentity");
     }

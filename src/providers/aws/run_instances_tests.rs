@@ -374,3 +374,6 @@ async fn release_goes_through_terminate() {
     let released = RunInstances { clients: fake.clients() }.release(&[id(1).parse().unwrap()]).await;
     assert_eq!(released.accepted.len(), 1);
 }
+
+#[path = "run_instances_fault_tests.rs"]
+mod faults;
