@@ -181,10 +181,7 @@ mod tests {
         let fake = FakeAws::new(|_| Reply::Lost);
         let work = tempfile::tempdir().unwrap();
         let module = Wired::builder()
-            .with_component_parameters::<FileNotebook>(FileNotebookParameters {
-                work_dir: work.path().to_owned(),
-                ..Default::default()
-            })
+            .with_component_parameters::<FileNotebook>(FileNotebookParameters { work_dir: work.path().to_owned() })
             .with_component_parameters::<AwsClients>(AwsClientsParameters {
                 settings: fake.settings(),
                 http_client: Some(fake.http_client()),

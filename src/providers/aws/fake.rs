@@ -117,7 +117,7 @@ pub(super) fn keys_of(id: &str) -> String {
 /// The account that the work folder's hosts live in, and to which the fake's key belongs.
 pub(super) const ACCOUNT: &str = "123456789012";
 
-/// An answer of GetCallerIdentity.
+/// An answer of `GetCallerIdentity`.
 pub(super) fn caller(account: &str) -> Reply {
     Reply::ok(format!(
         "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\

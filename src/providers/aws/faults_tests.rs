@@ -54,7 +54,7 @@ fn server(connections: usize, answer: &'static [u8], holds: bool) -> (SocketAddr
         for connection in listener.incoming().take(connections) {
             let mut connection = connection.unwrap();
             served += 1;
-            let mut bytes = [0; 65_536];
+            let mut bytes = vec![0; 65_536];
             let _ = connection.read(&mut bytes);
             let _ = connection.write_all(answer);
             while holds && connection.read(&mut bytes).is_ok_and(|count| count > 0) {}
@@ -127,7 +127,7 @@ async fn row_51_an_answer_that_cannot_be_read_shows_no_host_as_gone() {
         assert!(matches!(error.class, FailureClass::Network | FailureClass::Server), "{body}: {error}");
         assert!(fake.seen().len() <= 3);
     }
-    let frozen = FakeAws::new(|_| described(&[instance("i-00000000000000000", (0xFF_00 | 99, "frozen"), "")], None));
+    let frozen = FakeAws::new(|_| described(&[instance("i-00000000000000000", (0xFF_63, "frozen"), "")], None));
     assert_eq!(over(&frozen).observe(&hosts(1)).await.unwrap_err().class, FailureClass::Server);
 }
 
@@ -199,7 +199,10 @@ async fn row_71_permission_for_some_hosts_ends_those() {
             Some(id) => Reply::error(403, "UnauthorizedOperation", &format!("not authorized: instance/{id}")),
             None => Reply::ok(format!(
                 "<TerminateInstancesResponse><instancesSet>{}</instancesSet></TerminateInstancesResponse>",
-                list.iter().map(|id| format!("<item><instanceId>{id}</instanceId></item>")).collect::<String>()
+                list.iter()
+                    .map(|id| format!("<item><instanceId>{id}</instanceId></item>"))
+                    .collect::<Vec<_>>()
+                    .concat()
             )),
         }
     });

@@ -77,13 +77,10 @@ impl Held {
 
     async fn look(&self) -> Result<Credentials, ProviderError> {
         let time = TIMEOUT.min(Budget::current().for_cloud_call());
-        match tokio::time::timeout(time, self.inner.provide_credentials()).await {
-            Ok(found) => found.map_err(|error| credentials_error(OPERATION, &error)),
-            Err(_) => {
-                let error = CredentialsError::provider_timed_out(time);
-                Err(credentials_error(OPERATION, &error))
-            }
-        }
+        let found = tokio::time::timeout(time, self.inner.provide_credentials())
+            .await
+            .unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(time)));
+        found.map_err(|error| credentials_error(OPERATION, &error))
     }
 
     fn lasts(&self, credentials: &Credentials) -> bool {

@@ -227,20 +227,18 @@ async fn a_canary_in_the_words_of_aws_does_not_show() {
 #[tokio::test]
 async fn more_than_two_thousand_hosts_are_listed_by_our_tag_and_the_rest_is_asked_for_by_id() {
     // Those of the last hundred bear no tag of ours.
-    let fake = FakeAws::new(|seen| match (seen.get("Filter.1.Name"), seen.get("NextToken")) {
-        (Some("tag:hostfactory:owner"), page) => {
-            let page: u32 = page.map_or(0, |page| page.parse().unwrap());
-            let found: Vec<String> = (page * 1_000..(page * 1_000 + 1_000).min(2_001))
-                .map(|n| instance(&id(n), RUNNING, ""))
-                .chain([instance(&id(9_000 + page), (96, "resting"), "")])
-                .collect();
-            described(&found, (page < 2).then(|| (page + 1).to_string()).as_deref())
+    let fake = FakeAws::new(|seen| {
+        if seen.get("Filter.1.Name") != Some("tag:hostfactory:owner") {
+            let ids = seen.list("Filter.1.Value");
+            let found: Vec<String> = ids.into_iter().map(|id| instance(id, RUNNING, "")).collect();
+            return described(&found, None);
         }
-        _ => {
-            let found: Vec<String> =
-                seen.list("Filter.1.Value").into_iter().map(|id| instance(id, RUNNING, "")).collect();
-            described(&found, None)
-        }
+        let page: u32 = seen.get("NextToken").map_or(0, |page| page.parse().unwrap());
+        let found: Vec<String> = (page * 1_000..(page * 1_000 + 1_000).min(2_001))
+            .map(|n| instance(&id(n), RUNNING, ""))
+            .chain([instance(&id(9_000 + page), (96, "resting"), "")])
+            .collect();
+        described(&found, (page < 2).then(|| (page + 1).to_string()).as_deref())
     });
     let seen = over(&fake).observe(&hosts(2_101)).await.unwrap();
     let ids: HashSet<&str> = seen.iter().map(|sighting| sighting.id.as_str()).collect();
