@@ -27,16 +27,24 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long nobody asks again where nobody answers, such as on an endpoint without that service.
 const PAUSE: Duration = Duration::from_mins(1);
 
+/// How sure it is that the credentials belong to the work folder's account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Certainty {
+    /// They do.
+    Certain,
+    /// The account is noted, and nobody says whether it is theirs.
+    Doubtful,
+    /// Nobody ever said which account there is.
+    Unknown,
+}
+
 /// How the account stands.
 #[derive(Debug, Clone)]
 enum Standing {
     /// It was not looked into.
     Open,
-    /// The credentials belong to the account, or nobody can tell.
-    Settled {
-        /// Whether they certainly do.
-        confirmed: bool,
-    },
+    /// Calls may go on.
+    Settled(Certainty),
     /// They do not, or there are none.
     Refused(String),
 }
@@ -83,21 +91,24 @@ impl Identity {
     pub(super) async fn check(&self) -> Result<(), ProviderError> {
         let mut standing = self.standing.lock().await;
         match &*standing {
-            Standing::Settled { .. } => return Ok(()),
+            Standing::Settled(_) => return Ok(()),
             Standing::Refused(message) => return Err(refused(message.clone())),
             Standing::Open => {}
         }
         let outcome = self.look_into_it().await;
         *standing = match &outcome {
-            Ok(confirmed) => Standing::Settled { confirmed: *confirmed },
+            Ok(certainty) => Standing::Settled(*certainty),
             Err(error) => Standing::Refused(error.message.clone()),
         };
         outcome.map(|_| ())
     }
 
-    /// Returns whether the account is certainly the work folder's.
-    pub(super) async fn is_confirmed(&self) -> bool {
-        matches!(&*self.standing.lock().await, Standing::Settled { confirmed: true })
+    /// Returns how sure it is that the account is the work folder's.
+    pub(super) async fn certainty(&self) -> Certainty {
+        match &*self.standing.lock().await {
+            Standing::Settled(certainty) => *certainty,
+            Standing::Open | Standing::Refused(_) => Certainty::Unknown,
+        }
     }
 
     /// Looks for other credentials after AWS refused these, once a process. Returns whether there are any; they too have
@@ -114,7 +125,7 @@ impl Identity {
         self.check().await.map(|()| true)
     }
 
-    async fn look_into_it(&self) -> Result<bool, ProviderError> {
+    async fn look_into_it(&self) -> Result<Certainty, ProviderError> {
         let notes = self.notebook.read().await;
         let account = notes.account.as_ref();
         if let Some(account) = account.filter(|account| account.region != self.region) {
@@ -123,13 +134,14 @@ impl Identity {
         let credentials = self.credentials.get().await?;
         let key = Digest::of(&[credentials.access_key_id()]);
         if account.is_some_and(|account| account.keys.contains(&key)) {
-            return Ok(true);
+            return Ok(Certainty::Certain);
         }
+        let unsure = if account.is_some() { Certainty::Doubtful } else { Certainty::Unknown };
         if !notes.is_due(Duty::Identity, PAUSE, self.clock.now()) {
-            return Ok(false);
+            return Ok(unsure);
         }
         match self.ask().await {
-            Ok(id) => self.note(&id, &key).await.map(|()| true),
+            Ok(id) => self.note(&id, &key).await.map(|()| Certainty::Certain),
             Err(error) => {
                 warn!(%error, "it is not known which account the credentials belong to; calls go on");
                 // What passes soon, or is for the next call to complain about, is asked again by the next process.
@@ -142,7 +154,7 @@ impl Identity {
                     };
                     self.notebook.edit(&mut edit).await;
                 }
-                Ok(false)
+                Ok(unsure)
             }
         }
     }

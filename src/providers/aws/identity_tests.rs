@@ -1,5 +1,5 @@
 use super::*;
-use crate::application::ports::{Host, Observation};
+use crate::application::ports::{Host, Observation, Search};
 use crate::application::settings::AwsSettings;
 use crate::domain::template::PriceType;
 use crate::providers::aws::AwsObservation;
@@ -98,6 +98,17 @@ async fn row_54_where_nobody_says_whose_credentials_these_are_nothing_is_gone() 
         full.clock.leap(61);
         assert_eq!(look(&full).await.unwrap(), 1);
         assert_eq!(full.actions()[3], "GetCallerIdentity");
+    }
+}
+
+#[tokio::test]
+async fn row_54_what_was_launched_is_not_given_up_while_the_account_is_in_doubt() {
+    for (noted, is_believed) in [(Some(ACCOUNT), false), (None, true)] {
+        let fake = aws(|| Reply::error(403, "AccessDenied", "denied"), false).of_account(noted);
+        let process = AwsObservation::over(fake.clients(), fake.notebook.clone(), fake.clock.clone());
+        let token = Search::Token("ab".repeat(32).parse().unwrap());
+        assert_eq!(process.find(&token).await.is_ok(), is_believed);
+        assert!(process.find(&Search::Installation("grid-1".parse().unwrap())).await.unwrap().is_empty());
     }
 }
 

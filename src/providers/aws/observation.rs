@@ -11,6 +11,7 @@ use tracing::debug;
 
 use super::client::{ClientSource, Clients};
 use super::error::{console, incomplete, plain, provider_error};
+use super::identity::Certainty;
 use super::retry::{self, Policy};
 use super::{sighting, tags};
 use crate::application::ProviderError;
@@ -193,6 +194,13 @@ fn owned_by(installation: &InstallationId) -> Filter {
     filter(format!("tag:{}", tags::OWNER), [installation.as_str()])
 }
 
+/// That nothing was seen, and perhaps in another account than the hosts'.
+fn unconfirmed() -> ProviderError {
+    let text = "none of the hosts is there, and it is not known whether the credentials belong to their account; allow \
+                sts:GetCallerIdentity, or check credentials and region";
+    ProviderError::new(INSTANCES, FailureClass::Server, text)
+}
+
 /// The ids of these hosts, each once.
 fn ids_of<'a>(hosts: impl IntoIterator<Item = &'a Host>) -> Vec<&'a str> {
     let mut ids: Vec<&str> = hosts.into_iter().map(|host| host.id.as_str()).collect();
@@ -217,25 +225,23 @@ impl Observation for AwsObservation {
             let asked: HashSet<&str> = batch.iter().copied().collect();
             seen.extend(sightings(&found)?.into_iter().filter(|sighting| asked.contains(sighting.id.as_str())));
         }
-        if seen.is_empty() && !clients.gate.identity.is_confirmed().await {
-            let text = "none of the hosts is there, and it is not known whether the credentials belong to their account; \
-                        allow sts:GetCallerIdentity, or check credentials and region";
-            return Err(ProviderError::new(INSTANCES, FailureClass::Server, text));
+        if seen.is_empty() && clients.gate.identity.certainty().await != Certainty::Certain {
+            return Err(unconfirmed());
         }
         Ok(seen)
     }
 
     async fn find(&self, search: &Search) -> Result<Vec<Sighting>, ProviderError> {
         let clients = self.clients.clients().await?;
-        match search {
-            Search::Token(token) => Ok(launched_with(clients, self.policy(), token).await?.0),
+        let seen = match search {
+            Search::Token(token) => launched_with(clients, self.policy(), token).await?.0,
             Search::Installation(installation) => {
                 let living = filter("instance-state-name", ["pending", "running", "stopping", "stopped"]);
-                sightings(&instances(clients, self.policy(), &[owned_by(installation), living]).await?)
+                sightings(&instances(clients, self.policy(), &[owned_by(installation), living]).await?)?
             }
             Search::Request(installation, request) => {
                 let request = filter(format!("tag:{}", tags::REQUEST), [request.as_str()]);
-                sightings(&instances(clients, self.policy(), &[owned_by(installation), request]).await?)
+                sightings(&instances(clients, self.policy(), &[owned_by(installation), request]).await?)?
             }
             Search::Names(installation, names) => {
                 let mut seen = Vec::new();
@@ -245,9 +251,15 @@ impl Observation for AwsObservation {
                     let filters = [owned_by(installation), names];
                     seen.extend(sightings(&instances(clients, self.policy(), &filters).await?)?);
                 }
-                Ok(seen)
+                seen
             }
+        };
+        // An installation may well have no host at all, and a look that finds none of it ends none.
+        let may_be_elsewhere = !matches!(search, Search::Installation(_));
+        if may_be_elsewhere && seen.is_empty() && clients.gate.identity.certainty().await == Certainty::Doubtful {
+            return Err(unconfirmed());
         }
+        Ok(seen)
     }
 
     async fn interruptions(&self, hosts: &[Host]) -> Result<Vec<(MachineId, Interruption)>, ProviderError> {
