@@ -92,11 +92,16 @@ pub(super) struct FakeAws {
 /// A clock that begins at noon of the last day of January 2026 and goes on as real time does, and by leaps.
 #[derive(Debug)]
 pub(super) struct TestClock {
-    started: Instant,
+    started: Mutex<Option<Instant>>,
     leaps: AtomicU64,
 }
 
 impl TestClock {
+    /// From now on it goes on by leaps only.
+    pub(super) fn freeze(&self) {
+        *self.started.lock().unwrap() = None;
+    }
+
     pub(super) fn leap(&self, seconds: u64) {
         self.leaps.fetch_add(seconds, Ordering::Relaxed);
     }
@@ -104,8 +109,9 @@ impl TestClock {
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
+        let running = self.started.lock().unwrap().map_or(Duration::ZERO, |started| started.elapsed());
         let leaps = Duration::from_secs(self.leaps.load(Ordering::Relaxed));
-        Timestamp::from_seconds(1_769_860_800).after(self.started.elapsed() + leaps)
+        Timestamp::from_seconds(1_769_860_800).after(running + leaps)
     }
 }
 
@@ -144,7 +150,7 @@ impl FakeAws {
             seen: Arc::default(),
             credentials: Arc::new(credentials),
             notebook: Arc::new(FakeNotebook(Mutex::new(notes))),
-            clock: Arc::new(TestClock { started: Instant::now(), leaps: AtomicU64::new(0) }),
+            clock: Arc::new(TestClock { started: Mutex::new(Some(Instant::now())), leaps: AtomicU64::new(0) }),
         }
     }
 

@@ -284,6 +284,7 @@ async fn an_installation_is_searched_for_hosts_that_live() {
 async fn spot_notices_of_the_same_hosts_are_read_once_in_twenty_seconds() {
     const AT: &str = "<updateTime>2026-01-31T12:00:00.000Z</updateTime>";
     let fake = FakeAws::new(|_| spot_page(&[spot_request(0, "marked-for-termination", AT)]));
+    fake.clock.freeze();
     let both = [host(0, PriceType::Spot), host(1, PriceType::Spot)];
     let looks = async |hosts: &[Host]| over(&fake).interruptions(hosts).await.unwrap().len();
     assert_eq!((looks(&both).await, looks(&both).await), (1, 0), "by two processes");
