@@ -20,6 +20,8 @@ mod contract;
 #[cfg(unix)]
 mod other_process;
 #[cfg(test)]
+mod recovery_contract;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod wiring_tests;

@@ -9,6 +9,7 @@ use crate::domain::request::Request;
 use crate::infrastructure::lock::FileLock;
 use crate::infrastructure::storage::adversity::{self, DiskHarness};
 use crate::infrastructure::storage::contract::{self, Harness};
+use crate::infrastructure::storage::recovery_contract;
 use crate::infrastructure::storage::samples;
 
 struct Folder(tempfile::TempDir);
@@ -38,6 +39,7 @@ impl Harness for Folder {
 }
 
 contract::store_contract!(Folder);
+recovery_contract::recovery_contract!(Folder);
 adversity::disk_contract!(Folder);
 
 fn changes(request: &mut Request) -> Changes<'_> {
