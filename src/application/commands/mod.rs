@@ -1,10 +1,14 @@
 //! Commands: each changes state through aggregates and one unit of work at a time.
 
+mod purge_store;
+mod recover_store;
 mod request_machines;
 mod return_machines;
 mod sync_machines;
 mod sync_requests;
 
+pub use purge_store::{PurgeOutcome, PurgeStore, PurgeStoreHandler};
+pub use recover_store::{RecoverStore, RecoverStoreHandler};
 pub use request_machines::{RequestMachines, RequestMachinesHandler};
 pub use return_machines::{HostRef, ReturnAccepted, ReturnMachines, ReturnMachinesHandler};
 pub use sync_machines::{SyncMachines, SyncMachinesHandler};

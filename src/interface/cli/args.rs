@@ -56,11 +56,25 @@ pub(super) enum Verb {
     /// Tells which hosts the cloud takes back.
     #[command(name = "getReturnRequests", visible_alias = "get-return-requests")]
     GetReturnRequests(InputArgs),
+    /// What Host Factory never calls.
+    #[command(flatten)]
+    Operator(OperatorVerb),
+}
+
+/// What there is to do for operators.
+#[derive(Debug, Subcommand)]
+pub(super) enum OperatorVerb {
     /// Shows and checks the configuration.
     Config {
         /// What to do with it.
         #[command(subcommand)]
         action: ConfigVerb,
+    },
+    /// Checks the store, recovers it from a copy and forgets what has ended long ago.
+    Storage {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: StorageVerb,
     },
 }
 
@@ -72,6 +86,25 @@ pub(super) enum ConfigVerb {
         /// Shows where each value comes from.
         #[arg(long)]
         origin: bool,
+    },
+}
+
+/// What there is to do with the store.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(super) enum StorageVerb {
+    /// Reads the whole store and its copies, and tells how they are.
+    Check,
+    /// Puts the newest whole copy in place of a store that is damaged or gone. Nothing is deleted.
+    Recover {
+        /// Does it; without this, tells what would be done.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Forgets settled requests and ended hosts that have not changed for a while.
+    Purge {
+        /// For how many days they have not.
+        #[arg(long, value_name = "DAYS", default_value_t = 30)]
+        older_than: u32,
     },
 }
 
@@ -219,7 +252,7 @@ mod tests {
             | Verb::RequestReturnMachines(input)
             | Verb::GetRequestStatus(input)
             | Verb::GetReturnRequests(input) => input.file.as_ref(),
-            Verb::Config { .. } => None,
+            Verb::Operator(_) => None,
         }
     }
 
@@ -263,7 +296,7 @@ mod tests {
 
     #[test]
     fn other_verbs_are_strict_and_help_is_text() {
-        for line in ["hostfactory", "hostfactory nonsense", "hostfactory config show --nonsense", "hostfactory config"]
+        for line in ["hostfactory", "hostfactory nonsense", "hostfactory config show --nonsense", "hostfactory storage"]
         {
             assert!(matches!(parsed(line), Err(Refused::Usage(..))), "{line}");
         }
@@ -271,6 +304,16 @@ mod tests {
             assert!(matches!(parsed(line), Err(Refused::Text(_))), "{line}");
         }
         let show = parsed("hostfactory config show --origin --set a=b").unwrap();
-        assert!(matches!(show.verb, Verb::Config { action: ConfigVerb::Show { origin: true } }));
+        let action = ConfigVerb::Show { origin: true };
+        assert_eq!(format!("{:?}", show.verb), format!("{:?}", Verb::Operator(OperatorVerb::Config { action })));
+        for (line, wanted) in [
+            ("hostfactory storage check", "Check"),
+            ("hostfactory storage recover", "Recover { yes: false }"),
+            ("hostfactory storage recover --yes", "Recover { yes: true }"),
+            ("hostfactory storage purge", "Purge { older_than: 30 }"),
+            ("hostfactory storage purge --older-than 7", "Purge { older_than: 7 }"),
+        ] {
+            assert!(format!("{:?}", parsed(line).unwrap().verb).contains(wanted), "{line}");
+        }
     }
 }

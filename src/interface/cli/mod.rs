@@ -6,6 +6,7 @@ mod composition;
 mod dispatch;
 mod exit;
 mod output;
+mod storage;
 
 pub use args::command;
 pub use composition::{Composition, StartError, StartOptions, Started};

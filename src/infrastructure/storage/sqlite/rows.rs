@@ -303,17 +303,23 @@ fn exactly_one(written: usize, id: &str) -> Result<(), Fault> {
 }
 
 /// Returns the value of a row `key, document, checksum`.
-fn document<T: DeserializeOwned>(table: &str, row: &Row<'_>) -> rusqlite::Result<T> {
+pub(super) fn document<T: DeserializeOwned>(table: &str, row: &Row<'_>) -> rusqlite::Result<T> {
+    serde_json::from_str(checked(table, row)?).map_err(|error| wrong(Box::new(error)))
+}
+
+/// Returns the text of a row `key, document, checksum`.
+pub(super) fn checked<'r>(table: &str, row: &'r Row<'_>) -> rusqlite::Result<&'r str> {
     let key = row.get_ref(0)?.as_str()?;
     let text = row.get_ref(1)?.as_str()?;
     let expected: i64 = row.get(2)?;
-    let wrong = |cause: Box<dyn std::error::Error + Send + Sync>| {
-        rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, cause)
-    };
     if checksum(table, key, text) != expected {
         return Err(wrong(format!("the checksum of {table} {key} does not fit its content").into()));
     }
-    serde_json::from_str(text).map_err(|error| wrong(Box::new(error)))
+    Ok(text)
+}
+
+fn wrong(cause: Box<dyn std::error::Error + Send + Sync>) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, cause)
 }
 
 fn checksum(table: &str, key: &str, text: &str) -> i64 {
@@ -321,6 +327,6 @@ fn checksum(table: &str, key: &str, text: &str) -> i64 {
 }
 
 /// Returns a number as SQLite keeps it. Versions and sequences count commits and never come near the limit.
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
