@@ -20,6 +20,9 @@ mod adversity;
 mod contract;
 #[cfg(test)]
 #[cfg(unix)]
+mod keeping_contract;
+#[cfg(test)]
+#[cfg(unix)]
 mod other_process;
 #[cfg(test)]
 mod recovery_contract;
