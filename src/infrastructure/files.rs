@@ -6,6 +6,7 @@
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::{Builder, NamedTempFile, TempPath};
 
@@ -321,17 +322,26 @@ pub fn put_in_place(file: TempPath, path: &Path) -> Result<(), FileError> {
     sync_folder(folder_of(path))
 }
 
-/// Removes temporary files that killed processes left beside `path`. Call it only while nobody else can be writing
-/// `path`, that is, under its lock. Failures are left for the next time.
+/// Removes temporary files that killed processes left beside `path`: those for `path`, and any others that are older than
+/// an hour. Call it only while nobody else can be writing `path`, that is, under its lock. Failures are left for the next
+/// time.
 pub fn sweep_temporaries(path: &Path) {
     let prefix = temporary_prefix(path);
     let Ok(entries) = fs::read_dir(folder_of(path)) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        if name.to_str().is_some_and(|name| name.starts_with(&prefix) && name.contains(TEMPORARY_SUFFIX)) {
+        let is_temporary = |name: &&str| name.starts_with('.') && name.contains(TEMPORARY_SUFFIX);
+        if let Some(name) = name.to_str().filter(is_temporary)
+            && (name.starts_with(&prefix) || is_abandoned(&entry))
+        {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+fn is_abandoned(entry: &fs::DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|found| found.modified());
+    modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > ABANDONED))
 }
 
 /// Syncs a folder, so that names made or replaced in it survive a power cut.
@@ -386,6 +396,9 @@ pub(crate) fn is_still_at(file: &File, path: &Path) -> bool {
         _ => false,
     }
 }
+
+/// Nobody writes a file for so long.
+const ABANDONED: Duration = Duration::from_hours(1);
 
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
