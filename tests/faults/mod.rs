@@ -1,6 +1,6 @@
 //! The fault table (`docs/faults.md`): each test is named after the row it proves.
 
-pub(crate) mod disk;
+mod disk;
 mod store;
 mod store_damage;
 mod torture;

@@ -68,6 +68,7 @@ fn row_29_a_store_cut_anywhere_is_refused_names_its_copy_and_is_recovered() {
 fn row_30_flipped_bytes_are_noticed_or_harm_nothing() {
     const FLIPS: usize = 1000;
     each_store(|bench| {
+        let started = std::time::Instant::now();
         let (id, status) = filled(bench);
         let whole = std::fs::read(bench.store()).unwrap();
         let dice = Mutex::new((Dice::new(30), 0, 0));
@@ -102,7 +103,8 @@ fn row_30_flipped_bytes_are_noticed_or_harm_nothing() {
             }
         });
         let noticed = dice.lock().unwrap().2;
-        eprintln!("{}: {noticed} of {} flips were noticed by this query", bench.strategy, FLIPS * trials());
+        let (flips, took) = (FLIPS * trials(), started.elapsed());
+        eprintln!("{}: {noticed} of {flips} flips were noticed by this query, {took:?}", bench.strategy);
         assert!(bench.strategy != "json" || noticed == FLIPS * trials(), "a JSON store has no byte that may change");
     });
 }

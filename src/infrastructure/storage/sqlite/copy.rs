@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use tracing::{info, warn};
+use tracing::{error, info};
 
 use super::error::{Fault, damaged};
 use super::{header, whole};
@@ -34,7 +34,7 @@ pub(super) fn refresh(connection: &Connection, path: &Path) {
         return;
     }
     if let Err(error) = refresh_under(&lock, connection, path) {
-        warn!(%error, "the store could not be copied; the next try is in an hour");
+        error!(%error, "the store could not be copied; the next try is in an hour");
     }
 }
 
@@ -54,6 +54,11 @@ fn refresh_under(lock: &Path, connection: &Connection, path: &Path) -> Result<()
         return Ok(());
     }
     let start = Instant::now();
+    let explained = |fault: Fault| fault.explain("checking", path, start.elapsed());
+    // The copy has indexes of its own, so that damage to ours would not show in it.
+    if let Some(finding) = whole::integrity(connection).map_err(explained)?.first() {
+        return Err(damaged(path, finding));
+    }
     let copy = beside(path, "copy");
     files::sweep_temporaries(&copy);
     let temporary = copied(connection, path, &copy)?;

@@ -21,6 +21,13 @@ const EVENT_TEXT: &str = "writing down an event";
 pub(super) fn request(connection: &Connection, id: &RequestId) -> Result<Option<Request>, Fault> {
     let mut statement = connection.prepare_cached("SELECT id, document, checksum FROM requests WHERE id = ?1")?;
     let row = statement.query_row([id.as_str()], |row| document::<RequestSnapshot>("requests", row)).optional()?;
+    if row.is_none() {
+        // A damaged index hides rows. Few ids are asked for in vain, so that going through the table does no harm.
+        let query = "SELECT 1 FROM requests NOT INDEXED WHERE id = ?1";
+        if connection.prepare_cached(query)?.exists([id.as_str()])? {
+            return Err(wrong(format!("request {id} is there and not in its index").into()).into());
+        }
+    }
     Ok(row.map(Request::from_snapshot))
 }
 
@@ -69,7 +76,15 @@ pub(super) fn purge(connection: &Connection, before: Timestamp, limit: usize) ->
 
 pub(super) fn machines_of(connection: &Connection, request: &RequestId) -> Result<Vec<Machine>, Fault> {
     let query = "SELECT id, document, checksum FROM machines WHERE request_id = ?1 ORDER BY id";
-    machines_by(connection, query, [request.as_str()])
+    let found = machines_by(connection, query, [request.as_str()])?;
+    let mut tally = connection.prepare_cached("SELECT machines FROM tallies WHERE request_id = ?1")?;
+    let expected: Option<i64> = tally.query_row([request.as_str()], |row| row.get(0)).optional()?;
+    let expected = expected.unwrap_or(0);
+    if usize::try_from(expected) != Ok(found.len()) {
+        let finding = format!("{} of {expected} machines of {request} are found", found.len());
+        return Err(wrong(finding.into()).into());
+    }
+    Ok(found)
 }
 
 pub(super) fn machines(connection: &Connection, ids: &[MachineId]) -> Result<Vec<Machine>, Fault> {

@@ -79,7 +79,7 @@ pub(super) fn verify(connection: &Connection) -> Result<Vec<String>, Fault> {
     Ok(found)
 }
 
-fn integrity(connection: &Connection) -> Result<Vec<String>, Fault> {
+pub(super) fn integrity(connection: &Connection) -> Result<Vec<String>, Fault> {
     let mut statement = connection.prepare(&format!("PRAGMA integrity_check({MOST_FINDINGS})"))?;
     let lines = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
     Ok(lines.into_iter().filter(|line| line != "ok").collect())
@@ -137,6 +137,14 @@ fn columns(connection: &Connection, found: &mut Whole) -> Result<(), Fault> {
         if !fits {
             wrong.push(format!("the columns of machines {id} do not fit its document"));
         }
+    }
+    let tallies = "SELECT (SELECT COUNT(*) FROM (
+             SELECT request_id, COUNT(*) FROM machines NOT INDEXED WHERE request_id IS NOT NULL GROUP BY request_id
+             EXCEPT SELECT request_id, machines FROM tallies))
+         + (SELECT COUNT(*) FROM tallies WHERE request_id NOT IN (SELECT request_id FROM machines NOT INDEXED
+             WHERE request_id IS NOT NULL))";
+    if connection.query_row(tallies, [], |row| row.get::<_, i64>(0))? != 0 {
+        wrong.push("the numbers of machines do not fit the machines".to_owned());
     }
     found.findings.extend(wrong.into_iter().take(MOST_FINDINGS));
     Ok(())
