@@ -53,7 +53,8 @@ fn named(kind: u32) -> FileSystem {
     known.map_or(FileSystem::Local, |(_, name)| FileSystem::Network(name))
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     use super::*;
 

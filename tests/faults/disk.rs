@@ -8,6 +8,17 @@ use serde_json::{Value, json};
 
 use crate::support::{Answered, Sandbox};
 
+/// Says something to whoever reads the test's output.
+#[expect(clippy::print_stderr, reason = "a seed and a figure must be seen when a test fails")]
+pub(crate) fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "these two are for tests only")]
+fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
 /// Returns the compiled shim, or `None`, loudly, where there is no C compiler.
 pub(crate) fn shim() -> Option<&'static Path> {
     static SHIM: OnceLock<Option<PathBuf>> = OnceLock::new();
@@ -23,7 +34,7 @@ pub(crate) fn shim() -> Option<&'static Path> {
             Ok(output) if output.status.success() => Some(target),
             Ok(output) => panic!("the shim does not compile: {}", String::from_utf8_lossy(&output.stderr)),
             Err(error) => {
-                eprintln!("\n*** NOT TESTED: there is no cc, so that no disk can be made to fail ({error}) ***\n");
+                say(&format!("*** NOT TESTED: there is no cc, so that no disk can be made to fail ({error}) ***"));
                 None
             }
         }
@@ -45,7 +56,7 @@ pub(crate) struct Bench {
 /// Runs a test on each store.
 pub(crate) fn each_store(test: impl Fn(&Bench)) {
     for strategy in strategies() {
-        eprintln!("-- {strategy}");
+        say(strategy);
         test(&Bench::new(strategy));
     }
 }
@@ -98,6 +109,7 @@ impl Bench {
         Answered::of(&self.output(program, verb, input))
     }
 
+    #[expect(clippy::unused_self, reason = "it reads like the calls beside it")]
     pub(crate) fn output(&self, mut program: Command, verb: &str, input: &Value) -> std::process::Output {
         program.args([verb, "--data", &input.to_string()]).output().unwrap()
     }
@@ -161,6 +173,7 @@ impl Bench {
     }
 
     /// Starts a verb and does not wait.
+    #[expect(clippy::unused_self, reason = "it reads like the calls beside it")]
     pub(crate) fn start(&self, mut program: Command, verb: &str, input: &Value) -> std::process::Child {
         program
             .args([verb, "--data", &input.to_string()])
@@ -186,7 +199,7 @@ pub(crate) fn id_of(answer: &Answered) -> Option<String> {
 
 /// How often random trials are repeated: `HOSTFACTORY_TEST_TRIALS`, usually once.
 pub(crate) fn trials() -> usize {
-    std::env::var("HOSTFACTORY_TEST_TRIALS").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
+    variable("HOSTFACTORY_TEST_TRIALS").unwrap_or(1)
 }
 
 /// Numbers that look random and come again with the same seed.
@@ -196,8 +209,8 @@ pub(crate) struct Dice(u64);
 impl Dice {
     /// Returns dice with the seed of `HOSTFACTORY_TEST_SEED`, else with `seed`; prints it.
     pub(crate) fn new(seed: u64) -> Self {
-        let chosen = std::env::var("HOSTFACTORY_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(seed);
-        eprintln!("HOSTFACTORY_TEST_SEED={chosen}");
+        let chosen = variable("HOSTFACTORY_TEST_SEED").unwrap_or(seed);
+        say(&format!("HOSTFACTORY_TEST_SEED={chosen}"));
         Self(chosen)
     }
 

@@ -1,13 +1,14 @@
 //! Rows 29 to 31: files that were cut, changed or emptied; and stores that tests make by themselves.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use super::disk::{Bench, Dice, each_store, trials};
+use super::disk::{Bench, Dice, each_store, say, trials};
 
 /// Writes over a file in place, as damage does.
 fn overwrite(path: &Path, bytes: &[u8]) {
@@ -104,7 +105,7 @@ fn row_30_flipped_bytes_are_noticed_or_harm_nothing() {
         });
         let noticed = dice.lock().unwrap().2;
         let (flips, took) = (FLIPS * trials(), started.elapsed());
-        eprintln!("{}: {noticed} of {flips} flips were noticed by this query, {took:?}", bench.strategy);
+        say(&format!("{}: {noticed} of {flips} flips were noticed by this query, {took:?}", bench.strategy));
         assert!(bench.strategy != "json" || noticed == FLIPS * trials(), "a JSON store has no byte that may change");
     });
 }
@@ -175,7 +176,7 @@ pub(crate) fn grow(bench: &Bench, hosts: usize) {
         }
         let mut text = format!("\",\n\"schema\":2,\n\"nextSequence\":{}", document["nextSequence"]);
         for member in ["templates", "requests", "machines", "events"] {
-            text.push_str(&format!(",\"{member}\":{}", document[member]));
+            write!(text, ",\"{member}\":{}", document[member]).unwrap();
         }
         text.push_str("}\n");
         overwrite(&bench.store(), format!("{{\"checksum\":\"{:016x}{text}", checksum(&[text.as_bytes()])).as_bytes());

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::disk::{Bench, Dice, each_failing_store, id_of, order, shim, trials};
+use super::disk::{Bench, Dice, each_failing_store, id_of, order, say, shim, trials};
 
 /// One effect on the disk.
 #[derive(Debug, Clone)]
@@ -268,7 +268,7 @@ fn a_power_cut_at_any_effect_leaves_a_store_that_knows_every_printed_id() {
                 assert!(!message.contains("Unknown"), "effect {number}: {id} is not known");
             }
         }
-        eprintln!("{}: {} effects, {} ids, {states} power cuts", bench.strategy, effects.len(), printed.len());
+        say(&format!("{}: {} effects, {} ids, {states} power cuts", bench.strategy, effects.len(), printed.len()));
         assert!(printed.len() >= 9 && known.len() > 15, "{} {}", printed.len(), known.len());
     });
 }

@@ -212,7 +212,7 @@ fn digest_of(state: &StoreState) -> u64 {
         text(rules::text_of(&state.machines, "")),
         text(rules::text_of(&state.next_sequence, "")),
     ];
-    checksum::of(&parts.each_ref().map(|part| part.as_bytes()))
+    checksum::of(&parts.each_ref().map(String::as_bytes))
 }
 
 /// What no store that this program wrote can hold.

@@ -48,7 +48,7 @@ pub(super) fn answer<C: Composition>(args: impl IntoIterator<Item = OsString>, c
 fn perform<C: Composition>(args: impl IntoIterator<Item = OsString>, composition: &C) -> (Exit, Output) {
     let outcome = match args::parse(args) {
         Ok(Parsed { verb: Verb::Operator(verb), options, .. }) => {
-            return operate(verb, &options, composition).unwrap_or_else(|Ended { exit, failure }| {
+            return operate(&verb, &options, composition).unwrap_or_else(|Ended { exit, failure }| {
                 composition.log_failure(failure.message());
                 (exit, Output::Failure(failure))
             });
@@ -90,17 +90,17 @@ impl From<ApplicationError> for Ended {
 
 /// Does what an operator asks. A panic ends here too, since its exit code is another than that of a call.
 fn operate<C: Composition>(
-    verb: OperatorVerb,
+    verb: &OperatorVerb,
     options: &StartOptions,
     composition: &C,
 ) -> Result<(Exit, Output), Ended> {
     let done = guarded(|| match verb {
         OperatorVerb::Config { action: ConfigVerb::Show { origin } } => {
-            Ok((Exit::Done, Output::Document(composition.configuration(options, origin)?)))
+            Ok((Exit::Done, Output::Document(composition.configuration(options, *origin)?)))
         }
         OperatorVerb::Storage { action } => {
             let app = composition.start(options)?;
-            let work = wait(storage::run(&app.module, app.budget, action));
+            let work = wait(storage::run(&app.module, app.budget, *action));
             let (exit, document) = work.map_err(|failure| Ended { exit: Exit::Bug, failure })??;
             Ok((exit, Output::Document(document)))
         }

@@ -46,11 +46,10 @@ impl Exit {
     /// Returns how an operator's verb ends over `error`.
     pub(super) const fn over(error: &ApplicationError) -> Self {
         match error {
-            ApplicationError::Domain(_) => Self::BadInput,
+            ApplicationError::Domain(_) | ApplicationError::Storage(StorageError::OverMaximum { .. }) => Self::BadInput,
             ApplicationError::Catalogue(_) | ApplicationError::NoProvider { .. } => Self::Configuration,
             ApplicationError::Storage(StorageError::Busy { .. } | StorageError::Conflict { .. })
             | ApplicationError::DeadlineExceeded { .. } => Self::Again,
-            ApplicationError::Storage(StorageError::OverMaximum { .. }) => Self::BadInput,
             ApplicationError::Storage(StorageError::Corrupt { .. } | StorageError::Unavailable { .. }) => Self::Storage,
             ApplicationError::Provider(_) | ApplicationError::NothingLaunched { .. } => Self::Provider,
         }

@@ -13,6 +13,7 @@ use crate::application::bus::{Catalogue, CommandBus, QueryBus};
 use crate::application::commands::{PurgeStore, RecoverStore};
 use crate::application::ports::{Contents, Recovery, StoreCopy, StoreReport};
 use crate::application::queries::CheckStore;
+use crate::domain::Timestamp;
 
 /// Does what `verb` says and returns what to print.
 pub(super) async fn run<M: Catalogue>(
@@ -65,7 +66,7 @@ fn contents(contents: &Contents) -> Value {
         "events": contents.events,
         "undeliveredEvents": contents.undelivered,
         "nextSequence": contents.next_sequence,
-        "lastCommit": contents.last_commit.map(|at| at.as_seconds()),
+        "lastCommit": contents.last_commit.map(Timestamp::as_seconds),
         "digest": format!("{:016x}", contents.digest),
     })
 }

@@ -18,6 +18,7 @@ use std::path::Path;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::application::StorageError;
 use crate::domain::event::EventEnvelope;
@@ -168,8 +169,8 @@ fn is_whole(text: &[u8]) -> bool {
 pub(super) fn counts(text: &[u8]) -> Option<(usize, usize)> {
     #[derive(Deserialize)]
     struct Counts {
-        requests: BTreeMap<String, IgnoredAny>,
-        machines: BTreeMap<String, IgnoredAny>,
+        requests: Map<String, Value>,
+        machines: Map<String, Value>,
     }
     let counts: Counts = serde_json::from_slice(text).ok()?;
     Some((counts.requests.len(), counts.machines.len()))

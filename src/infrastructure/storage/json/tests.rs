@@ -58,7 +58,7 @@ impl KeptHarness for Folder {
             let documents = keeping_contract::schema_1_documents();
             let entries = documents.iter().filter(|(of, ..)| *of == table);
             let entries: Vec<_> = entries.map(|(_, key, document)| format!("\n\"{key}\":{document}")).collect();
-            text.push_str(&format!(",\n\"{table}\":{{{}}}", entries.join(",")));
+            text.extend([",\n\"", table, "\":{", &entries.join(","), "}"]);
         }
         text.push_str(",\n\"events\":[]}\n");
         let sum = crate::infrastructure::storage::checksum::of(&[text.as_bytes()]);

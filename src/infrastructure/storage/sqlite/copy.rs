@@ -23,7 +23,7 @@ const AGE: Duration = Duration::from_hours(1);
 /// Copying more takes longer than a call should.
 const MOST_BYTES: u64 = 256 << 20;
 /// The time that a call must have left; a copy of [`MOST_BYTES`] takes a part of it.
-const LEAST_TIME: Duration = Duration::from_secs(60);
+const LEAST_TIME: Duration = Duration::from_mins(1);
 
 /// Copies the database at `path` unless there is a copy of less than an hour ago, another process is at it, or the time
 /// of the call is short.
