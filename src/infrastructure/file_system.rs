@@ -34,17 +34,22 @@ const NETWORK: [(u32, &str); 15] = [
 
 /// Returns what `path` lies on; local when that cannot be found out.
 pub fn of(path: &Path) -> FileSystem {
+    at(path).unwrap_or(FileSystem::Local)
+}
+
+/// Returns what `path` lies on, or `None` when there is nothing there or the system does not tell.
+pub fn at(path: &Path) -> Option<FileSystem> {
     #[cfg(target_os = "linux")]
     {
         // Some kernels give the number with a sign.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the number has 32 bits")]
-        let kind = rustix::fs::statfs(path).map(|found| found.f_type as u32);
-        if let Ok(kind) = kind {
-            return named(kind);
-        }
+        rustix::fs::statfs(path).ok().map(|found| named(found.f_type as u32))
     }
-    let _ = path;
-    FileSystem::Local
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path;
+        None
+    }
 }
 
 #[cfg(target_os = "linux")]

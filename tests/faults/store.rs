@@ -307,6 +307,34 @@ fn row_34_an_older_schema_is_migrated_and_a_kill_at_any_effect_leaves_one_or_the
 }
 
 #[test]
+fn row_109_what_the_version_before_wrote_is_carried_on() {
+    for strategy in strategies() {
+        let (bench, id) = of_schema_1(strategy);
+        let (returned, other) = if *strategy == "json" {
+            ("ret-6db75c27-f163-41a9-a3dc-f97973840e8c", "req-2f89b659-6645-4826-92c7-b1ee0b51d2bc")
+        } else {
+            ("ret-3ed51f0b-832d-4f4a-9fdc-ab12210430c8", "req-645d7b32-11f5-408e-83c8-e2cb68c6e2e4")
+        };
+        let before = bench.is_good()["contents"].clone();
+        assert_eq!((&before["schema"], &before["requests"]["complete"]), (&json!(1), &json!(3)));
+        let hosts: Vec<Value> = [id, returned, other]
+            .iter()
+            .flat_map(|id| {
+                let entry = bench.settled(id);
+                assert_eq!(entry["status"], "complete");
+                entry["machines"].as_array().unwrap().clone()
+            })
+            .collect();
+        assert_eq!(hosts.len(), 5);
+        // Its hosts are given back by this one. That an older version refuses what this one wrote, row 33 shows.
+        let back = id_of(&bench.ask("requestReturnMachines", &json!({"machines": hosts[..1]}))).unwrap();
+        bench.settled(&back);
+        assert_eq!(bench.is_good()["contents"]["schema"], 2);
+        bench.oracle(&[]);
+    }
+}
+
+#[test]
 fn row_36_a_store_that_has_grown_for_a_year_answers_and_is_purged() {
     each_store(|bench| {
         let id = bench.request(100);

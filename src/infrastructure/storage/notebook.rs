@@ -14,7 +14,7 @@ use super::folder;
 use crate::application::StorageError;
 use crate::application::ports::{Clock, Notebook};
 use crate::domain::notes::{Duty, Notes};
-use crate::infrastructure::file_system::{self, FileSystem};
+use crate::infrastructure::file_system::FileSystem;
 use crate::infrastructure::files::{self, Durability};
 use crate::infrastructure::lock::FileLock;
 use crate::infrastructure::process;
@@ -79,7 +79,7 @@ impl FileNotebook {
                 "another machine uses this work folder too; one installation runs on one machine at a time"
             );
         }
-        if let FileSystem::Network(kind) = file_system::of(&self.work_dir) {
+        if let FileSystem::Network(kind) = folder::file_system(&self.work_dir) {
             warn!(kind, "the work folder is on a file system that machines share; a local disk is safer and faster");
         }
         notes.nodes.insert(node, now);

@@ -23,7 +23,7 @@ use crate::domain::machine::Machine;
 use crate::domain::request::Request;
 use crate::domain::template::Template;
 use crate::domain::{Digest, HostName, MachineId, RequestId, TemplateId, Timestamp};
-use crate::infrastructure::file_system::{self, FileSystem};
+use crate::infrastructure::file_system::FileSystem;
 use crate::infrastructure::files::{self, Access, Durability, Identity};
 use crate::infrastructure::lock::FileLock;
 use crate::infrastructure::storage::folder::{self, LOCK_TIMEOUT, RETENTION, lock};
@@ -79,7 +79,7 @@ impl JsonStore {
 
     async fn locked(&self) -> Result<FileLock, StorageError> {
         let path = folder::path_in_made(&self.work_dir, LOCK)?;
-        let kind = self.file_system.unwrap_or_else(|| file_system::of(&self.work_dir));
+        let kind = self.file_system.unwrap_or_else(|| folder::file_system(&self.work_dir));
         FileLock::acquire_on(kind, &path, self.lock_timeout).await
     }
 

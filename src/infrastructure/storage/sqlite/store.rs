@@ -24,7 +24,7 @@ use crate::domain::machine::Machine;
 use crate::domain::request::Request;
 use crate::domain::template::Template;
 use crate::domain::{Digest, HostName, MachineId, RequestId, TemplateId, Timestamp};
-use crate::infrastructure::file_system::{self, FileSystem};
+use crate::infrastructure::file_system::FileSystem;
 use crate::infrastructure::storage::folder::{self, LOCK_TIMEOUT, RETENTION, lock};
 use crate::infrastructure::storage::place;
 
@@ -76,7 +76,7 @@ impl SqliteStore {
         if lock(&self.connection).is_some() {
             return Ok(true);
         }
-        let on = self.file_system.unwrap_or_else(|| file_system::of(&self.work_dir));
+        let on = self.file_system.unwrap_or_else(|| folder::file_system(&self.work_dir));
         let opened = match missing {
             Missing::IsEmpty => {
                 let path = folder::path_in(&self.work_dir, STORE)?;
