@@ -13,15 +13,17 @@ use tracing::{error, warn};
 use crate::application::budget::Budget;
 use crate::application::bus::Catalogue;
 use crate::application::commands::{
-    ReconcileHandler, RequestMachinesHandler, ReturnMachinesHandler, SyncMachinesHandler, SyncRequestsHandler,
+    AdoptHostsHandler, PurgeStoreHandler, ReconcileHandler, RecoverStoreHandler, RequestMachinesHandler,
+    ReturnMachinesHandler, SyncMachinesHandler, SyncRequestsHandler,
 };
 use crate::application::engine::{Engine, EngineParameters};
 use crate::application::events::OutboxDelivery;
-#[cfg(feature = "sqlite")]
-use crate::application::ports::UnitOfWork;
 use crate::application::ports::{Fulfilment, Observation};
+#[cfg(feature = "sqlite")]
+use crate::application::ports::{StoreKeeper, UnitOfWork};
 use crate::application::queries::{
-    GetAvailableTemplatesHandler, GetRequestStatusHandler, GetRequestStatusHandlerParameters, GetReturnRequestsHandler,
+    CheckStoreHandler, GetAvailableTemplatesHandler, GetRequestStatusHandler, GetRequestStatusHandlerParameters,
+    GetReturnRequestsHandler,
 };
 use crate::domain::template::{ProviderApi, ProviderKind};
 use crate::infrastructure::clock::SystemClock;
@@ -32,11 +34,12 @@ use crate::infrastructure::config::{
     ConfigurationError, Environment, FolderOptions, Overrides, Settings, StorageStrategy,
 };
 use crate::infrastructure::ids::RandomIds;
-#[cfg(feature = "sqlite")]
-use crate::infrastructure::storage::SqliteStore;
 use crate::infrastructure::storage::{
-    FileInstallation, FileInstallationParameters, FileNotebook, FileNotebookParameters, JsonStore, JsonStoreParameters,
+    FileInstallation, FileInstallationParameters, FileNotebook, FileNotebookParameters, JsonKeeper,
+    JsonKeeperParameters, JsonStore, JsonStoreParameters,
 };
+#[cfg(feature = "sqlite")]
+use crate::infrastructure::storage::{SqliteKeeper, SqliteStore};
 use crate::infrastructure::telemetry::{self, AuditLog};
 use crate::interface::chain::Chain;
 use crate::interface::cli::{Composition, StartError, StartOptions, Started, run};
@@ -56,6 +59,7 @@ macro_rules! application {
                     #[lazy] FileInstallation,
                     #[lazy] FileNotebook,
                     #[lazy] JsonStore,
+                    #[lazy] JsonKeeper,
                     #[lazy] AuditLog,
                     #[lazy] OutboxDelivery,
                     #[lazy] Simulation,
@@ -68,6 +72,10 @@ macro_rules! application {
                     #[lazy] SyncRequestsHandler,
                     #[lazy] SyncMachinesHandler,
                     #[lazy] ReconcileHandler,
+                    #[lazy] AdoptHostsHandler,
+                    #[lazy] RecoverStoreHandler,
+                    #[lazy] PurgeStoreHandler,
+                    #[lazy] CheckStoreHandler,
                     #[lazy] GetAvailableTemplatesHandler,
                     #[lazy] GetRequestStatusHandler,
                     #[lazy] GetReturnRequestsHandler,
@@ -156,14 +164,22 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
         ..Default::default()
     });
     let builder = match settings.storage.strategy {
-        StorageStrategy::Json => builder.with_component_parameters::<JsonStore>(JsonStoreParameters {
-            work_dir: work,
-            lock_timeout: timeout,
-            retention,
-        }),
+        StorageStrategy::Json => builder
+            .with_component_parameters::<JsonKeeper>(JsonKeeperParameters {
+                work_dir: work.clone(),
+                lock_timeout: timeout,
+            })
+            .with_component_parameters::<JsonStore>(JsonStoreParameters {
+                work_dir: work,
+                lock_timeout: timeout,
+                retention,
+            }),
         #[cfg(feature = "sqlite")]
         StorageStrategy::Sqlite => {
-            builder.with_component_override::<dyn UnitOfWork>(Box::new(SqliteStore::new(work, timeout, retention)))
+            let keeper = SqliteKeeper::new(work.clone(), timeout);
+            builder
+                .with_component_override::<dyn StoreKeeper>(Box::new(keeper))
+                .with_component_override::<dyn UnitOfWork>(Box::new(SqliteStore::new(work, timeout, retention)))
         }
         #[cfg(not(feature = "sqlite"))]
         StorageStrategy::Sqlite => return Err(lacks("SQLite (storage.strategy is sqlite)", "sqlite")),

@@ -9,6 +9,8 @@ mod contract;
 mod credentials;
 #[cfg(all(feature = "aws", unix))]
 mod e2e;
+#[cfg(unix)]
+mod faults;
 mod life;
 mod scripts;
 mod support;

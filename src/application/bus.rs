@@ -7,10 +7,12 @@ use tracing::{Instrument, debug, info_span};
 
 use super::ApplicationError;
 use super::budget::Budget;
-use super::commands::{Reconcile, RequestMachines, ReturnMachines, SyncMachines, SyncRequests};
+use super::commands::{
+    AdoptHosts, PurgeStore, Reconcile, RecoverStore, RequestMachines, ReturnMachines, SyncMachines, SyncRequests,
+};
 use super::events::EventDelivery;
 use super::message::{Command, Handler, Message, Query};
-use super::queries::{GetAvailableTemplates, GetRequestStatus, GetReturnRequests};
+use super::queries::{CheckStore, GetAvailableTemplates, GetRequestStatus, GetReturnRequests};
 
 /// The use cases. A composed application that forgets one does not compile.
 pub trait Catalogue:
@@ -21,6 +23,10 @@ pub trait Catalogue:
     + HasComponent<dyn Handler<SyncRequests>>
     + HasComponent<dyn Handler<SyncMachines>>
     + HasComponent<dyn Handler<Reconcile>>
+    + HasComponent<dyn Handler<AdoptHosts>>
+    + HasComponent<dyn Handler<RecoverStore>>
+    + HasComponent<dyn Handler<PurgeStore>>
+    + HasComponent<dyn Handler<CheckStore>>
     + HasComponent<dyn Handler<GetAvailableTemplates>>
     + HasComponent<dyn Handler<GetRequestStatus>>
     + HasComponent<dyn Handler<GetReturnRequests>>

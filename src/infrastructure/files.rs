@@ -6,6 +6,7 @@
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::{Builder, NamedTempFile, TempPath};
 
@@ -161,18 +162,28 @@ pub fn open_or_create_private(path: &Path) -> Result<File, FileError> {
         if let Some((file, _)) = open_private(path, Access::ReadWrite)? {
             return Ok(file);
         }
-        let mut options = OpenOptions::new();
-        // `create_new` does not follow a link that somebody plants now.
-        options.read(true).write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        match options.open(path) {
-            Ok(file) => return Ok(file),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(FileError::io("making", path)(error)),
+        if let Some(file) = create_private(path)? {
+            return Ok(file);
         }
     }
     Err(FileError::io("making", path)(io::Error::other("the file comes and goes all the time")))
+}
+
+/// Makes an empty file, mode 0600, or returns `None` when there is one.
+///
+/// # Errors
+/// [`FileError::Io`] when the disk is full, read-only or broken.
+pub fn create_private(path: &Path) -> Result<Option<File>, FileError> {
+    let mut options = OpenOptions::new();
+    // `create_new` does not follow a link that somebody plants now.
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(FileError::io("making", path)(error)),
+    }
 }
 
 /// Reads a file of ours of at most `limit` bytes, or returns `None` when there is none.
@@ -228,11 +239,48 @@ pub fn read_open(file: &mut File, path: &Path, limit: u64) -> Result<Vec<u8>, Fi
 pub fn write_atomic(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), FileError> {
     check_private(path)?;
     let file = written_beside(path, bytes, durability)?;
-    file.persist(path).map_err(|error| FileError::io("replacing", path)(error.error))?;
+    rename_over(file.into_temp_path(), path)?;
     match durability {
         Durability::Synced => sync_folder(folder_of(path)),
         Durability::Relaxed => Ok(()),
     }
+}
+
+/// Puts a temporary file, made with [`temporary_beside`] and written by others, in place of whatever file is at `path`,
+/// synced.
+///
+/// # Errors
+/// As [`write_atomic`].
+pub fn replace_with(file: TempPath, path: &Path) -> Result<(), FileError> {
+    check_private(path)?;
+    sync_temporary(&file, path)?;
+    rename_over(file, path)?;
+    sync_folder(folder_of(path))
+}
+
+/// Gives the file at `path` a second name, `kept`, in the same folder, so that it outlasts being replaced; whatever had
+/// that name loses it. Without a sync: the one that follows the replacement serves both. Call it under the lock of
+/// `path`.
+///
+/// # Errors
+/// [`FileError::Io`] when the disk is full, read-only or broken, or when there is no file at `path`.
+#[expect(clippy::disallowed_methods, reason = "the file that takes the place is on the disk already")]
+pub fn keep_as(path: &Path, kept: &Path) -> Result<(), FileError> {
+    let second = path.with_file_name(format!("{}kept{TEMPORARY_SUFFIX}", temporary_prefix(path)));
+    let _ = fs::remove_file(&second);
+    match fs::hard_link(path, &second) {
+        Ok(()) => {}
+        // File systems without second names get a copy.
+        Err(error) if has_no_second_names(&error) => {
+            let bytes = fs::read(path).map_err(FileError::io("reading", path))?;
+            return write_atomic(kept, &bytes, Durability::Relaxed);
+        }
+        Err(error) => return Err(FileError::io("keeping", path)(error)),
+    }
+    let renamed = fs::rename(&second, kept).map_err(FileError::io("making", kept));
+    // Renaming one name of a file to another of its names leaves both.
+    let _ = fs::remove_file(&second);
+    renamed
 }
 
 /// Makes a file with these bytes, synced, mode 0600, unless there is one; returns whether it did.
@@ -241,10 +289,10 @@ pub fn write_atomic(path: &Path, bytes: &[u8], durability: Durability) -> Result
 /// [`FileError::Io`] when the disk is full, read-only or broken.
 pub fn create_atomic(path: &Path, bytes: &[u8]) -> Result<bool, FileError> {
     let file = written_beside(path, bytes, Durability::Synced)?;
-    let created = match file.persist_noclobber(path) {
-        Ok(_) => true,
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => false,
-        Err(error) => return Err(FileError::io("making", path)(error.error)),
+    let created = match name_first(file.into_temp_path(), path) {
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+        Err(error) => return Err(FileError::io("making", path)(error)),
     };
     // Also when another process was faster: what we go on to read must be on the disk.
     sync_folder(folder_of(path))?;
@@ -269,23 +317,31 @@ pub fn temporary_beside(path: &Path) -> Result<NamedTempFile, FileError> {
 /// # Errors
 /// [`FileError::Io`] when the disk is full, read-only or broken, or when there is such a file already.
 pub fn put_in_place(file: TempPath, path: &Path) -> Result<(), FileError> {
-    let synced = OpenOptions::new().write(true).open(&file).and_then(|opened| opened.sync_all());
-    synced.map_err(FileError::io("syncing", path))?;
-    file.persist_noclobber(path).map_err(|error| FileError::io("making", path)(error.error))?;
+    sync_temporary(&file, path)?;
+    name_first(file, path).map_err(FileError::io("making", path))?;
     sync_folder(folder_of(path))
 }
 
-/// Removes temporary files that killed processes left beside `path`. Call it only while nobody else can be writing
-/// `path`, that is, under its lock. Failures are left for the next time.
+/// Removes temporary files that killed processes left beside `path`: those for `path`, and any others that are older than
+/// an hour. Call it only while nobody else can be writing `path`, that is, under its lock. Failures are left for the next
+/// time.
 pub fn sweep_temporaries(path: &Path) {
     let prefix = temporary_prefix(path);
     let Ok(entries) = fs::read_dir(folder_of(path)) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        if name.to_str().is_some_and(|name| name.starts_with(&prefix) && name.contains(TEMPORARY_SUFFIX)) {
+        let is_temporary = |name: &&str| name.starts_with('.') && name.contains(TEMPORARY_SUFFIX);
+        if let Some(name) = name.to_str().filter(is_temporary)
+            && (name.starts_with(&prefix) || is_abandoned(&entry))
+        {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+fn is_abandoned(entry: &fs::DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|found| found.modified());
+    modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > ABANDONED))
 }
 
 /// Syncs a folder, so that names made or replaced in it survive a power cut.
@@ -341,6 +397,9 @@ pub(crate) fn is_still_at(file: &File, path: &Path) -> bool {
     }
 }
 
+/// Nobody writes a file for so long.
+const ABANDONED: Duration = Duration::from_hours(1);
+
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
 fn temporary_prefix(path: &Path) -> String {
@@ -358,6 +417,43 @@ fn written_beside(path: &Path, bytes: &[u8], durability: Durability) -> Result<N
         file.as_file().sync_all().map_err(FileError::io("syncing", path))?;
     }
     Ok(file)
+}
+
+/// Gives what is at `path` the name `away` in the same folder, whatever it is, synced.
+///
+/// # Errors
+/// [`FileError::Io`] when the disk is full, read-only or broken.
+#[expect(clippy::disallowed_methods, reason = "the folder is synced; what is in the file does not change")]
+pub fn move_to(path: &Path, away: &Path) -> Result<(), FileError> {
+    fs::rename(path, away).map_err(FileError::io("moving away", path))?;
+    sync_folder(folder_of(path))
+}
+
+fn sync_temporary(file: &TempPath, path: &Path) -> Result<(), FileError> {
+    let synced = OpenOptions::new().write(true).open(file).and_then(|opened| opened.sync_all());
+    synced.map_err(FileError::io("syncing", path))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the callers sync the file before and the folder after")]
+fn rename_over(file: TempPath, path: &Path) -> Result<(), FileError> {
+    fs::rename(&file, path).map_err(FileError::io("replacing", path))?;
+    // There is nothing left under the temporary name to remove.
+    let _ = file.keep();
+    Ok(())
+}
+
+/// Gives a temporary file its name unless there is a file of that name.
+fn name_first(file: TempPath, path: &Path) -> io::Result<()> {
+    match fs::hard_link(&file, path) {
+        Err(error) if has_no_second_names(&error) => file.persist_noclobber(path).map_err(|error| error.error),
+        // Dropping the file removes its temporary name.
+        named => named,
+    }
+}
+
+/// Returns whether a file system refused to give a file a second name because it has none.
+fn has_no_second_names(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied | io::ErrorKind::TooManyLinks)
 }
 
 fn look_at(path: &Path) -> Result<Option<Metadata>, FileError> {

@@ -132,6 +132,8 @@ fn sweeping_removes_what_was_left_for_this_file_and_nothing_else() {
     for name in ["file", ".file.a.tmp", ".file.a.tmp-wal", ".file2.a.tmp", ".other.a.tmp", ".file.notes"] {
         open_or_create_private(&work.path().join(name)).unwrap();
     }
+    let old = open_or_create_private(&work.path().join(".old.a.tmp")).unwrap();
+    old.set_modified(old.metadata().unwrap().modified().unwrap() - 2 * ABANDONED).unwrap();
     sweep_temporaries(&path);
     assert_eq!(names(work.path()), [".file.notes", ".file2.a.tmp", ".other.a.tmp", "file"]);
 }

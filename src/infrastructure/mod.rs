@@ -4,8 +4,10 @@
 
 pub mod clock;
 pub mod config;
+pub mod file_system;
 pub mod files;
 pub mod ids;
+mod lease;
 pub mod lock;
 pub mod process;
 pub mod storage;

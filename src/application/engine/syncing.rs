@@ -7,9 +7,9 @@ use tracing::warn;
 use super::{Engine, distinct};
 use crate::application::ports::{Changes, Search};
 use crate::application::{ApplicationError, StorageError};
-use crate::domain::machine::{Machine, Origin};
+use crate::domain::machine::{Machine, Origin, Sighting};
 use crate::domain::request::{Acquire, Request};
-use crate::domain::{RequestId, RequestKind};
+use crate::domain::{DomainError, RequestId, RequestKind, Timestamp};
 
 /// What stood in the way.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -103,15 +103,12 @@ impl Engine {
         let mut machines: Vec<Machine> = found
             .iter()
             .filter(|host| known.iter().all(|machine| *machine.id() != host.id))
-            .map(|host| {
-                let template = host.template.as_deref().and_then(|id| id.parse().ok());
-                Machine::seen(host, api, Origin::Adopted(id.clone(), template), now)
-            })
+            .map(|host| self.adopted(id, host, now))
             .collect();
         if machines.is_empty() {
             return Ok(());
         }
-        let mut request = Request::adopt(id.clone(), &machines, api, &self.policy, now)?;
+        let mut request = self.rebuilt(id, &machines, now)?;
         let changes =
             Changes { requests: vec![&mut request], machines: machines.iter_mut().collect(), ..Changes::default() };
         match self.store.commit(changes, now).await {
@@ -119,6 +116,20 @@ impl Engine {
             Ok(()) | Err(StorageError::Conflict { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Returns the machine for a host that is taken in by the tag of this request.
+    pub(crate) fn adopted(&self, id: &RequestId, host: &Sighting, now: Timestamp) -> Machine {
+        let template = host.template.as_deref().and_then(|id| id.parse().ok());
+        Machine::seen(host, self.default_api, Origin::Adopted(id.clone(), template), now)
+    }
+
+    /// Returns a request that is rebuilt from its hosts.
+    ///
+    /// # Errors
+    /// [`DomainError::Validation`] when there are none.
+    pub(crate) fn rebuilt(&self, id: &RequestId, hosts: &[Machine], now: Timestamp) -> Result<Request, DomainError> {
+        Request::adopt(id.clone(), hosts, self.default_api, &self.policy, now)
     }
 
     /// Notes that Host Factory asked about these requests, and so knows them.

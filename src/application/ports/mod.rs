@@ -6,6 +6,7 @@ mod events;
 mod fulfilment;
 mod installation;
 mod notebook;
+mod store_keeper;
 mod unit_of_work;
 
 pub use catalogue::{Listing, RefusedTemplate, TemplateCatalogue};
@@ -14,6 +15,7 @@ pub use events::{EventHandler, Outbox};
 pub use fulfilment::{Acquired, Fulfilment, Host, Launch, Observation, Owner, Released, Search};
 pub use installation::Installation;
 pub use notebook::Notebook;
+pub use store_keeper::{Condition, Contents, Recovery, StoreCopy, StoreKeeper, StoreReport};
 pub use unit_of_work::{
     Admission, Changes, MachineRepository, Purged, RequestRepository, TemplateRepository, UnitOfWork,
 };

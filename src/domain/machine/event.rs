@@ -34,6 +34,11 @@ pub enum MachineEvent {
         /// The spot status code.
         code: String,
     },
+    /// Host Factory named it for the first time, and so knows it.
+    MachineListed {
+        /// The host.
+        machine_id: MachineId,
+    },
     /// We asked the cloud to end it.
     MachineEndRequested {
         /// The host.

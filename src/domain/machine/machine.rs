@@ -219,7 +219,10 @@ impl Machine {
 
     /// Takes in that Host Factory named the host.
     pub fn list(&mut self) {
-        self.state.listed = true;
+        if !self.state.listed {
+            self.state.listed = true;
+            self.pending.push(MachineEvent::MachineListed { machine_id: self.state.id.clone() });
+        }
     }
 
     /// Keeps the name by which Host Factory knows the host, where the cloud has not told one.

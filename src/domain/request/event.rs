@@ -51,6 +51,11 @@ pub enum RequestEvent {
         /// The hosts.
         machine_ids: Vec<MachineId>,
     },
+    /// Host Factory asked about it for the first time, and so knows its id.
+    RequestClaimed {
+        /// The request.
+        request_id: RequestId,
+    },
     /// It could not even be sent and nobody knows its id, so it is not kept.
     RequestWithdrawn {
         /// The request.

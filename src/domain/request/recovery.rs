@@ -41,7 +41,10 @@ impl Request {
 
     /// Takes in that Host Factory asked about the request.
     pub fn claim(&mut self, at: Timestamp) {
-        self.state.claimed_at.get_or_insert(at);
+        if self.state.claimed_at.is_none() {
+            self.state.claimed_at = Some(at);
+            self.pending.push(RequestEvent::RequestClaimed { request_id: self.state.id.clone() });
+        }
     }
 
     /// Returns whether Host Factory is known to know the request.

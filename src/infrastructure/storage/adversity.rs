@@ -266,10 +266,10 @@ pub(super) fn full_disk<H: DiskHarness>(harness: &H, module: &str) {
     let store = harness.open();
     assert!(block_on(store.request(&acquire_id(1))).unwrap().is_some());
     assert!(block_on(store.request(&return_id(1))).unwrap().is_none());
-    block_on(fill_another(&*store));
+    block_on(fill_more(&*store));
 }
 
-async fn fill_another(store: &dyn UnitOfWork) {
+pub(super) async fn fill_more(store: &dyn UnitOfWork) {
     let mut request = samples::give_back(1);
     store.commit(Changes { requests: vec![&mut request], ..Changes::default() }, at(2)).await.unwrap();
 }

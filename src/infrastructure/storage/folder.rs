@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::application::StorageError;
+use crate::infrastructure::file_system::{self, FileSystem};
 use crate::infrastructure::files;
 
 /// How long a commit waits for another process, unless configured.
@@ -24,6 +25,12 @@ pub(super) fn path_in_made(work_dir: &Path, file: &str) -> Result<PathBuf, Stora
     let folder = folder(work_dir)?;
     files::private_folder(&folder)?;
     Ok(folder.join(file))
+}
+
+/// Returns what the data folder lies on, or will lie on.
+pub(super) fn file_system(work_dir: &Path) -> FileSystem {
+    let data = file_system::at(&work_dir.join("data"));
+    data.or_else(|| file_system::at(work_dir)).unwrap_or(FileSystem::Local)
 }
 
 fn folder(work_dir: &Path) -> Result<PathBuf, StorageError> {

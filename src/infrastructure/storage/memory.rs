@@ -160,6 +160,7 @@ mod tests {
 
     use super::*;
     use crate::infrastructure::storage::contract::{self, Harness};
+    use crate::infrastructure::storage::recovery_contract;
     use crate::infrastructure::storage::samples;
 
     #[derive(Default)]
@@ -172,6 +173,7 @@ mod tests {
     }
 
     contract::store_contract!(Shared);
+    recovery_contract::recovery_contract!(Shared);
 
     #[tokio::test]
     async fn a_commit_that_is_told_to_fail_writes_nothing_and_the_next_one_passes() {

@@ -1,11 +1,13 @@
 //! Stores: where requests, machines, templates and events are kept between two processes.
 
 mod checksum;
+mod examine;
 mod folder;
 mod installation;
 mod json;
 mod memory;
 mod notebook;
+mod place;
 mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -18,16 +20,21 @@ mod adversity;
 mod contract;
 #[cfg(test)]
 #[cfg(unix)]
+mod keeping_contract;
+#[cfg(test)]
+#[cfg(unix)]
 mod other_process;
+#[cfg(test)]
+mod recovery_contract;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod wiring_tests;
 
 pub use installation::{FileInstallation, FileInstallationParameters};
-pub use json::{JsonStore, JsonStoreParameters};
+pub use json::{JsonKeeper, JsonKeeperParameters, JsonStore, JsonStoreParameters};
 pub use memory::{MemoryStore, MemoryStoreParameters};
 pub use notebook::{FileNotebook, FileNotebookParameters};
 #[cfg(feature = "sqlite")]
-pub use sqlite::{SqliteStore, SqliteStoreParameters};
+pub use sqlite::{SqliteKeeper, SqliteKeeperParameters, SqliteStore, SqliteStoreParameters};
 pub use state::StoreState;

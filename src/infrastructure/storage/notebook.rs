@@ -13,7 +13,8 @@ use tracing::warn;
 use super::folder;
 use crate::application::StorageError;
 use crate::application::ports::{Clock, Notebook};
-use crate::domain::notes::Notes;
+use crate::domain::notes::{Duty, Notes};
+use crate::infrastructure::file_system::FileSystem;
 use crate::infrastructure::files::{self, Durability};
 use crate::infrastructure::lock::FileLock;
 use crate::infrastructure::process;
@@ -23,6 +24,10 @@ const LOCK: &str = "request_database.notes.lock";
 const LIMIT: u64 = 16 << 20;
 /// How long an edit waits for another process: the lock is held for less than a millisecond.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How often this machine notes that it uses the folder.
+const PRESENCE: Duration = Duration::from_mins(1);
+/// Another machine that used the folder so long ago may still do so.
+const RECENT: Duration = Duration::from_mins(10);
 
 /// Keeps the notes in a file.
 #[derive(Component)]
@@ -59,6 +64,27 @@ impl FileNotebook {
         })
     }
 
+    /// Notes that this machine uses the folder, and warns when another one does too.
+    fn be_present(&self, notes: &mut Notes) {
+        let now = self.clock.now();
+        if !notes.is_due(Duty::Presence, PRESENCE, now) {
+            return;
+        }
+        notes.take_on(Duty::Presence, PRESENCE, now);
+        let node = process::node();
+        for (other, seen) in notes.nodes.iter().filter(|(other, seen)| **other != node && now.since(**seen) < RECENT) {
+            warn!(
+                other = other.split(' ').next(),
+                seconds_ago = now.since(*seen).as_secs(),
+                "another machine uses this work folder too; one installation runs on one machine at a time"
+            );
+        }
+        if let FileSystem::Network(kind) = folder::file_system(&self.work_dir) {
+            warn!(kind, "the work folder is on a file system that machines share; a local disk is safer and faster");
+        }
+        notes.nodes.insert(node, now);
+    }
+
     fn store(&self, notes: &Notes) -> Result<(), StorageError> {
         let path = folder::path_in(&self.work_dir, FILE)?;
         let text = super::rules::text_of(notes, "writing down notes")?;
@@ -81,6 +107,7 @@ impl Notebook for FileNotebook {
         let before = self.load_or_nothing();
         let mut notes = before.clone();
         notes.free_dead(process::may_live);
+        self.be_present(&mut notes);
         edit(&mut notes);
         let kept = lock.and_then(|_lock| {
             if notes == before {
@@ -103,7 +130,6 @@ impl Notebook for FileNotebook {
 mod tests {
     use super::*;
     use crate::domain::Timestamp;
-    use crate::domain::notes::Duty;
     use crate::infrastructure::clock::SystemClock;
 
     fn notebook(work: &std::path::Path) -> FileNotebook {
@@ -138,6 +164,18 @@ mod tests {
         one.edit(&mut |_| edited += 1).await;
         notebook(&work.path().join("data").join(FILE)).edit(&mut |_| edited += 1).await;
         assert_eq!(edited, 2);
+    }
+
+    #[tokio::test]
+    async fn row_22_each_machine_that_uses_the_folder_is_noted() {
+        let work = tempfile::tempdir().unwrap();
+        let one = notebook(work.path());
+        one.edit(&mut |notes| {
+            notes.nodes.insert("elsewhere 0".to_owned(), SystemClock::default().now());
+        })
+        .await;
+        let notes = one.read().await;
+        assert!(notes.nodes.contains_key(&process::node()) && notes.nodes.len() == 2, "{:?}", notes.nodes);
     }
 
     #[tokio::test]

@@ -98,6 +98,9 @@ fn of_request(event: &RequestEvent) -> Entry<'_> {
             detail: reason.clone(),
             ..Entry::default()
         },
+        RequestEvent::RequestClaimed { request_id } => {
+            Entry { name: "RequestClaimed", request: Some(request_id.as_str()), ..Entry::default() }
+        }
         RequestEvent::RequestStatusChanged { request_id, from, to, message } => Entry {
             name: "RequestStatusChanged",
             request: Some(request_id.as_str()),
@@ -127,6 +130,9 @@ fn of_machine(event: &MachineEvent) -> Entry<'_> {
             detail: code.clone(),
             ..Entry::default()
         },
+        MachineEvent::MachineListed { machine_id } => {
+            Entry { name: "MachineListed", machine: Some(machine_id.as_str()), ..Entry::default() }
+        }
         MachineEvent::OrphanEnded { machine_id, reason } => Entry {
             name: "OrphanEnded",
             machine: Some(machine_id.as_str()),

@@ -56,6 +56,14 @@ pub(super) enum Verb {
     /// Tells which hosts the cloud takes back.
     #[command(name = "getReturnRequests", visible_alias = "get-return-requests")]
     GetReturnRequests(InputArgs),
+    /// What Host Factory never calls.
+    #[command(flatten)]
+    Operator(OperatorVerb),
+}
+
+/// What there is to do for operators.
+#[derive(Debug, Subcommand)]
+pub(super) enum OperatorVerb {
     /// Finishes or undoes what killed processes left, and ends hosts of ours that no request accounts for. Calls do the
     /// same in passing; this does all of it now.
     Reconcile {
@@ -69,6 +77,12 @@ pub(super) enum Verb {
         #[command(subcommand)]
         action: ConfigVerb,
     },
+    /// Checks the store, recovers it from a copy and forgets what has ended long ago.
+    Storage {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: StorageVerb,
+    },
 }
 
 /// What there is to do with the configuration.
@@ -79,6 +93,28 @@ pub(super) enum ConfigVerb {
         /// Shows where each value comes from.
         #[arg(long)]
         origin: bool,
+    },
+}
+
+/// What there is to do with the store.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(super) enum StorageVerb {
+    /// Reads the whole store and its copies, and tells how they are.
+    Check,
+    /// Puts the newest whole copy in place of a store that is damaged or gone. Nothing is deleted.
+    Recover {
+        /// Does it; without this, tells what would be done.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Takes in every live host that bears our owner tag and that the store does not know; begins a store anew that is
+    /// gone.
+    Adopt,
+    /// Forgets settled requests and ended hosts that have not changed for a while.
+    Purge {
+        /// For how many days they have not.
+        #[arg(long, value_name = "DAYS", default_value_t = 30)]
+        older_than: u32,
     },
 }
 
@@ -226,7 +262,7 @@ mod tests {
             | Verb::RequestReturnMachines(input)
             | Verb::GetRequestStatus(input)
             | Verb::GetReturnRequests(input) => input.file.as_ref(),
-            Verb::Reconcile { .. } | Verb::Config { .. } => None,
+            Verb::Operator(_) => None,
         }
     }
 
@@ -270,7 +306,7 @@ mod tests {
 
     #[test]
     fn other_verbs_are_strict_and_help_is_text() {
-        for line in ["hostfactory", "hostfactory nonsense", "hostfactory config show --nonsense", "hostfactory config"]
+        for line in ["hostfactory", "hostfactory nonsense", "hostfactory config show --nonsense", "hostfactory storage"]
         {
             assert!(matches!(parsed(line), Err(Refused::Usage(..))), "{line}");
         }
@@ -278,6 +314,16 @@ mod tests {
             assert!(matches!(parsed(line), Err(Refused::Text(_))), "{line}");
         }
         let show = parsed("hostfactory config show --origin --set a=b").unwrap();
-        assert!(matches!(show.verb, Verb::Config { action: ConfigVerb::Show { origin: true } }));
+        let action = ConfigVerb::Show { origin: true };
+        assert_eq!(format!("{:?}", show.verb), format!("{:?}", Verb::Operator(OperatorVerb::Config { action })));
+        for (line, wanted) in [
+            ("hostfactory storage check", "Check"),
+            ("hostfactory storage recover", "Recover { yes: false }"),
+            ("hostfactory storage recover --yes", "Recover { yes: true }"),
+            ("hostfactory storage purge", "Purge { older_than: 30 }"),
+            ("hostfactory storage purge --older-than 7", "Purge { older_than: 7 }"),
+        ] {
+            assert!(format!("{:?}", parsed(line).unwrap().verb).contains(wanted), "{line}");
+        }
     }
 }

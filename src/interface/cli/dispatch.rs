@@ -13,12 +13,13 @@ use std::process::ExitCode;
 use tokio::runtime::Builder;
 use tracing::warn;
 
-use super::args::{self, ConfigVerb, InputArgs, Parsed, Refused, Verb};
+use super::args::{self, ConfigVerb, InputArgs, OperatorVerb, Parsed, Refused, Verb};
 use super::barrier::guarded;
 use super::exit::Exit;
 use super::output::{self, Output};
-use super::reports;
 use super::{Composition, StartError, StartOptions, Started};
+use super::{reports, storage};
+use crate::application::ApplicationError;
 use crate::application::bus::Catalogue;
 use crate::interface::hostfactory::{self as wire, Calls, Empty, Failure, Members, Source};
 
@@ -46,6 +47,12 @@ pub(super) fn answer<C: Composition>(args: impl IntoIterator<Item = OsString>, c
 
 fn perform<C: Composition>(args: impl IntoIterator<Item = OsString>, composition: &C) -> (Exit, Output) {
     let outcome = match args::parse(args) {
+        Ok(Parsed { verb: Verb::Operator(verb), options, .. }) => {
+            return operate(&verb, &options, composition).unwrap_or_else(|Ended { exit, failure }| {
+                composition.log_failure(failure.message());
+                (exit, Output::Failure(failure))
+            });
+        }
         Ok(parsed) => work(parsed, composition),
         Err(Refused::Text(text)) => Ok(Output::Text(text)),
         Err(Refused::Call(text)) => Err(Failure::new(&text)),
@@ -63,18 +70,54 @@ fn perform<C: Composition>(args: impl IntoIterator<Item = OsString>, composition
     }
 }
 
+/// The failure of an operator's verb, and how the process ends over it.
+struct Ended {
+    exit: Exit,
+    failure: Failure,
+}
+
+impl From<StartError> for Ended {
+    fn from(error: StartError) -> Self {
+        Self { exit: Exit::Configuration, failure: error.into() }
+    }
+}
+
+impl From<ApplicationError> for Ended {
+    fn from(error: ApplicationError) -> Self {
+        Self { exit: Exit::over(&error), failure: error.into() }
+    }
+}
+
+/// Does what an operator asks. A panic ends here too, since its exit code is another than that of a call.
+fn operate<C: Composition>(
+    verb: &OperatorVerb,
+    options: &StartOptions,
+    composition: &C,
+) -> Result<(Exit, Output), Ended> {
+    let done = guarded(|| match verb {
+        OperatorVerb::Config { action: ConfigVerb::Show { origin } } => {
+            Ok((Exit::Done, Output::Document(composition.configuration(options, *origin)?)))
+        }
+        OperatorVerb::Reconcile { dry_run } => {
+            let app = composition.start(options)?;
+            let work = wait(reports::reconcile(&app.module, app.budget, *dry_run));
+            let (exit, document) = work.map_err(|failure| Ended { exit: Exit::Bug, failure })??;
+            Ok((exit, Output::Document(document)))
+        }
+        OperatorVerb::Storage { action } => {
+            let app = composition.start(options)?;
+            let work = wait(storage::run(&app.module, app.budget, *action));
+            let (exit, document) = work.map_err(|failure| Ended { exit: Exit::Bug, failure })??;
+            Ok((exit, Output::Document(document)))
+        }
+    });
+    done.unwrap_or_else(|panic| Err(Ended { exit: Exit::Bug, failure: Failure::new(&panic) }))
+}
+
 fn work<C: Composition>(parsed: Parsed, composition: &C) -> Result<Output, Failure> {
     let Parsed { verb, options, ignored } = parsed;
     let begin = || begin(composition, &options, &ignored);
     let answer = match verb {
-        Verb::Config { action: ConfigVerb::Show { origin } } => {
-            return Ok(Output::Document(composition.configuration(&options, origin)?));
-        }
-        Verb::Reconcile { dry_run } => {
-            let app = begin()?;
-            let report = wait(calls(&app).reconcile(dry_run))?;
-            return Ok(Output::Document(reports::reconciled(&report, dry_run)));
-        }
         Verb::GetAvailableTemplates(input) => {
             // The process ends with the answer, and to take apart all that was read would be a twentieth of the call.
             let app = ManuallyDrop::new(begin()?);
@@ -86,23 +129,24 @@ fn work<C: Composition>(parsed: Parsed, composition: &C) -> Result<Output, Failu
         Verb::RequestMachines(input) => {
             let app = begin()?;
             let order = wire::request_machines(&read(&input, Empty::IsRefused)?)?;
-            wait(calls(&app).request_machines(order))?
+            wait(calls(&app).request_machines(order))??
         }
         Verb::RequestReturnMachines(input) => {
             let app = begin()?;
             let order = wire::return_machines(&read(&input, Empty::IsRefused)?)?;
-            wait(calls(&app).return_machines(order))?
+            wait(calls(&app).return_machines(order))??
         }
         Verb::GetRequestStatus(input) => {
             let app = begin()?;
             let asked = wire::request_ids(&read(&input, Empty::IsRefused)?)?;
-            wait(calls(&app).request_status(asked))?
+            wait(calls(&app).request_status(asked))??
         }
         Verb::GetReturnRequests(input) => {
             let app = begin()?;
             let held = wire::held_hosts(&read(&input, Empty::IsObject)?);
-            wait(calls(&app).return_requests(held))?
+            wait(calls(&app).return_requests(held))??
         }
+        Verb::Operator(_) => return Err(Failure::new("this is not a call of Host Factory")),
     };
     Ok(Output::Answer(answer))
 }
@@ -149,7 +193,7 @@ fn read(input: &InputArgs, empty: Empty) -> Result<Members, Failure> {
 }
 
 /// Runs one call to its end, then leaves without waiting for blocking threads.
-fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+fn wait<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
@@ -157,7 +201,7 @@ fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure>
     // A panic must not wait for blocking threads either, so it is held up until they are let go.
     let answer = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(Box::pin(work))));
     runtime.shutdown_background();
-    answer.unwrap_or_else(|panic| panic::resume_unwind(panic))
+    Ok(answer.unwrap_or_else(|panic| panic::resume_unwind(panic)))
 }
 
 impl From<StartError> for Failure {

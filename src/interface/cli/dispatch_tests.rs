@@ -11,12 +11,15 @@ use std::sync::Arc;
 use super::*;
 use crate::application::budget::Budget;
 use crate::application::commands::{
-    Reconcile, ReconcileReport, RequestMachines, ReturnAccepted, ReturnMachines, SyncMachines, SyncReport, SyncRequests,
+    AdoptHosts, AdoptReport, PurgeOutcome, PurgeStore, Reconcile, ReconcileReport, RecoverStore, RequestMachines,
+    ReturnAccepted, ReturnMachines, SyncMachines, SyncReport, SyncRequests,
 };
 use crate::application::events::EventDelivery;
 use crate::application::message::Handler;
-use crate::application::ports::{Listing, RefusedTemplate};
-use crate::application::queries::{GetAvailableTemplates, GetRequestStatus, GetReturnRequests, LostHost, RequestView};
+use crate::application::ports::{Condition, Listing, Recovery, RefusedTemplate, StoreReport};
+use crate::application::queries::{
+    CheckStore, GetAvailableTemplates, GetRequestStatus, GetReturnRequests, LostHost, RequestView,
+};
 use crate::application::{ApplicationError, CatalogueError, ProviderError, StorageError};
 use crate::domain::request::RequestStatus;
 use crate::domain::{FailureClass, RequestId};
@@ -128,6 +131,7 @@ impl Handler<Reconcile> for FakeApp {
 }
 
 provides!(dyn Handler<Reconcile>);
+handles!(AdoptHosts, AdoptReport, |app, _| app.trouble.happens().map(|()| AdoptReport::default()));
 handles!(RequestMachines, RequestId, |app, _| app.trouble.happens().map(|()| REQUEST.parse().unwrap()));
 handles!(ReturnMachines, ReturnAccepted, |app, order| {
     app.trouble.happens()?;
@@ -139,6 +143,19 @@ handles!(SyncRequests, SyncReport, |app, order| {
     Ok(SyncReport { unconfirmed: doubted.map(|id| (id, "a tag search failed".to_owned())).collect() })
 });
 handles!(SyncMachines, (), |app, _| app.trouble.happens());
+handles!(CheckStore, StoreReport, |app, _| {
+    app.trouble.happens()?;
+    Ok(report(if app.stored.is_some() { Condition::Whole } else { Condition::Damaged }))
+});
+handles!(RecoverStore, Recovery, |app, command| {
+    app.trouble.happens()?;
+    let found = report(Condition::Damaged);
+    Ok(Recovery { found, done: command.act, moved: Vec::new(), copy: None, held: Some((1, 2)) })
+});
+handles!(PurgeStore, PurgeOutcome, |app, command| {
+    app.trouble.happens()?;
+    Ok(PurgeOutcome { complete: command.older_than == Duration::from_hours(24 * 7), ..PurgeOutcome::default() })
+});
 handles!(GetAvailableTemplates, Listing, |app, _| match app.trouble {
     Trouble::None => Ok(Listing {
         templates: Vec::new(),
@@ -159,6 +176,19 @@ handles!(GetReturnRequests, Vec<LostHost>, |_, query| {
         .map(|host| LostHost { name: host.name.as_ref().unwrap().to_string(), grace_seconds: 0 })
         .collect())
 });
+
+fn report(condition: Condition) -> StoreReport {
+    StoreReport {
+        strategy: "json",
+        path: "/work/data/a.json".into(),
+        condition,
+        findings: Vec::new(),
+        remarks: Vec::new(),
+        contents: None,
+        files: std::collections::BTreeMap::new(),
+        copies: Vec::new(),
+    }
+}
 
 struct Fake {
     trouble: Trouble,
@@ -366,4 +396,34 @@ fn operators_get_the_configuration_and_their_own_exit_code() {
     let (code, document) = fake.call(&["requestMachines", "-f"]);
     assert_eq!((code, document["message"].is_string()), (1, true));
     assert_eq!(fake.call(&["--version"]), (0, json!(format!("hostfactory {}\n", env!("CARGO_PKG_VERSION")))));
+}
+
+#[test]
+fn operators_learn_from_the_exit_code_how_the_store_is() {
+    let whole = Fake::stored(Trouble::None, RequestStatus::Running);
+    assert_eq!(whole.call(&["storage", "check"]).0, 0);
+    let damaged = Fake::with(Trouble::None);
+    let (code, document) = damaged.call(&["storage", "check"]);
+    assert_eq!((code, &document["condition"]), (74, &json!("damaged")));
+    for (args, done) in [(&["storage", "recover"][..], false), (&["storage", "recover", "--yes"], true)] {
+        let (code, document) = damaged.call(args);
+        assert_eq!((code, &document["done"]), (0, &json!(done)), "{document}");
+    }
+    assert_eq!(damaged.call(&["storage", "purge", "--older-than", "7"]).0, 0);
+    assert_eq!(damaged.call(&["storage", "purge", "--older-than", "8"]).0, 75);
+    assert_eq!(damaged.call(&["storage", "purge", "--older-than", "-1"]).0, 2);
+}
+
+#[test]
+fn what_goes_wrong_for_an_operator_has_its_own_exit_code() {
+    for (trouble, code) in
+        [(Trouble::Store, 74), (Trouble::Deadline, 75), (Trouble::Throttled, 69), (Trouble::Panic, 70)]
+    {
+        let fake = Fake::with(trouble);
+        let (found, document) = fake.call(&["storage", "check"]);
+        assert_eq!((found, document["message"].is_string()), (code, true), "{document}");
+        assert_eq!(fake.logged.lock().unwrap().len(), 1);
+    }
+    let fake = Fake { starts: false, ..Fake::with(Trouble::None) };
+    assert_eq!(fake.call(&["storage", "check"]).0, 78);
 }

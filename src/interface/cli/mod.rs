@@ -7,6 +7,7 @@ mod dispatch;
 mod exit;
 mod output;
 mod reports;
+mod storage;
 
 pub use args::command;
 pub use composition::{Composition, StartError, StartOptions, Started};

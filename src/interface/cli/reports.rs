@@ -4,12 +4,28 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::application::commands::ReconcileReport;
+use super::exit::Exit;
+use crate::application::ApplicationError;
+use crate::application::budget::Budget;
+use crate::application::bus::{Catalogue, CommandBus};
+use crate::application::commands::{Reconcile, ReconcileReport};
 use crate::application::engine::Orphan;
 use crate::domain::MachineId;
 
+/// Does what no call asks for, or only says what there is, and returns what to print.
+pub(super) async fn reconcile<M: Catalogue>(
+    module: &M,
+    budget: Budget,
+    dry_run: bool,
+) -> Result<(Exit, Value), ApplicationError> {
+    let command = if dry_run { Reconcile::DryRun } else { Reconcile::Whole };
+    let report = CommandBus::new(module, budget).dispatch(command).await?;
+    let exit = if report.problems.is_empty() { Exit::Done } else { Exit::Again };
+    Ok((exit, reconciled(&report, dry_run)))
+}
+
 /// Returns the document of `reconcile`.
-pub(super) fn reconciled(report: &ReconcileReport, dry_run: bool) -> Value {
+fn reconciled(report: &ReconcileReport, dry_run: bool) -> Value {
     let recovered = &report.recovered;
     json!({
         "dryRun": dry_run,

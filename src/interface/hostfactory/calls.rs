@@ -11,7 +11,7 @@ use super::{Chain, status};
 use crate::application::ApplicationError;
 use crate::application::budget::Budget;
 use crate::application::bus::{Catalogue, CommandBus, QueryBus};
-use crate::application::commands::{Reconcile, ReconcileReport, RequestMachines, ReturnMachines, SyncMachines};
+use crate::application::commands::{Reconcile, RequestMachines, ReturnMachines, SyncMachines};
 use crate::application::queries::{GetAvailableTemplates, GetReturnRequests};
 use crate::domain::RequestId;
 
@@ -115,13 +115,5 @@ impl<'m, M: Catalogue> Calls<'m, M> {
         if let Err(error) = self.commands().dispatch(command).await {
             warn!(error = %Chain(&error), "what was due beside this call could not be done");
         }
-    }
-
-    /// Does all the work that no call asks for, or only says what there is.
-    ///
-    /// # Errors
-    /// [`Failure`] when the time was not enough.
-    pub async fn reconcile(&self, dry_run: bool) -> Result<ReconcileReport, Failure> {
-        Ok(self.commands().dispatch(if dry_run { Reconcile::DryRun } else { Reconcile::Whole }).await?)
     }
 }

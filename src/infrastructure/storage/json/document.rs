@@ -14,16 +14,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::path::Path;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
+use crate::application::StorageError;
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::MachineSnapshot;
 use crate::domain::request::RequestSnapshot;
 use crate::domain::template::TemplateParts;
 use crate::domain::{Digest, MachineId, RequestId};
-use crate::infrastructure::storage::{StoreState, checksum, rules};
+use crate::infrastructure::storage::{StoreState, checksum, place, rules};
 
 /// The form that this version writes, and the newest that it reads.
 pub(super) const SCHEMA: u64 = 2;
@@ -54,15 +57,13 @@ pub(super) enum Damage {
 }
 
 impl Damage {
-    /// Returns what to do about it.
-    pub(super) const fn advice(&self) -> &'static str {
-        match self {
-            Self::Newer(_) => "run the newer version of hostfactory; the file is left as it is",
-            Self::Empty | Self::Changed | Self::Foreign(_) => {
-                "restore the file from a backup, or move it away to start anew; hosts that run are then found by \
-                 their tags only; the file is left as it is"
-            }
-        }
+    /// Returns the error of the damaged store at `path`.
+    pub(super) fn at(&self, path: &Path) -> StorageError {
+        let advice = match self {
+            Self::Newer(_) => "run the newer version of hostfactory; the file is left as it is".to_owned(),
+            Self::Empty | Self::Changed | Self::Foreign(_) => place::JSON.advice(path),
+        };
+        StorageError::Corrupt { what: format!("{} {self}", path.display()), advice }
     }
 }
 
@@ -116,7 +117,7 @@ struct Document<E> {
 }
 
 impl<E> Document<E> {
-    fn into_state(self, events: impl FnOnce(E) -> Vec<EventEnvelope>) -> Result<StoreState, Damage> {
+    fn into_state(self, events: impl FnOnce(E) -> Vec<EventEnvelope>) -> Result<(StoreState, u64), Damage> {
         if self.schema > SCHEMA {
             return Err(Damage::Newer(self.schema));
         }
@@ -125,18 +126,20 @@ impl<E> Document<E> {
             requests.values_mut().for_each(rules::upgrade_request);
             machines.values_mut().for_each(rules::upgrade_machine);
         }
-        Ok(StoreState {
+        let state = StoreState {
             templates: self.templates,
             requests,
             machines,
             events: events(self.events),
             next_sequence: self.next_sequence,
-        })
+        };
+        Ok((state, self.schema))
     }
 }
 
-/// Returns the state of a text; without its events when they are not wanted.
-pub(super) fn decode(text: &[u8], events: Events) -> Result<StoreState, Damage> {
+/// Returns the state of a text, in the form of this version, and the schema that it was written in; without its events
+/// when they are not wanted.
+pub(super) fn decode(text: &[u8], events: Events) -> Result<(StoreState, u64), Damage> {
     if text.is_empty() {
         return Err(Damage::Empty);
     }
@@ -160,6 +163,17 @@ fn is_whole(text: &[u8]) -> bool {
     text.strip_prefix(OPENING)
         .and_then(|rest| rest.split_at_checked(CHECKSUM_LENGTH))
         .is_some_and(|(expected, rest)| *expected == digits(rest))
+}
+
+/// Returns how many requests and machines a damaged text holds, as far as it can be read at all.
+pub(super) fn counts(text: &[u8]) -> Option<(usize, usize)> {
+    #[derive(Deserialize)]
+    struct Counts {
+        requests: Map<String, Value>,
+        machines: Map<String, Value>,
+    }
+    let counts: Counts = serde_json::from_slice(text).ok()?;
+    Some((counts.requests.len(), counts.machines.len()))
 }
 
 /// A store of a newer version is named as such even when its checksum is taken in another way.

@@ -2,9 +2,11 @@
 
 mod cursor;
 mod document;
+mod keeper;
 mod store;
 
 #[cfg(test)]
 mod tests;
 
+pub use keeper::{JsonKeeper, JsonKeeperParameters};
 pub use store::{JsonStore, JsonStoreParameters};

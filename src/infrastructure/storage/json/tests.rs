@@ -2,13 +2,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::JsonStore;
+use super::{JsonKeeper, JsonStore};
 use crate::application::StorageError;
-use crate::application::ports::{Changes, UnitOfWork};
+use crate::application::ports::{Changes, StoreKeeper, UnitOfWork};
 use crate::domain::request::Request;
+use crate::infrastructure::file_system::FileSystem;
 use crate::infrastructure::lock::FileLock;
 use crate::infrastructure::storage::adversity::{self, DiskHarness};
 use crate::infrastructure::storage::contract::{self, Harness};
+use crate::infrastructure::storage::keeping_contract::{self, KeptHarness};
+use crate::infrastructure::storage::recovery_contract;
 use crate::infrastructure::storage::samples;
 
 struct Folder(tempfile::TempDir);
@@ -38,7 +41,55 @@ impl Harness for Folder {
 }
 
 contract::store_contract!(Folder);
+recovery_contract::recovery_contract!(Folder);
 adversity::disk_contract!(Folder);
+keeping_contract::keeping_contract!(Folder);
+
+impl KeptHarness for Folder {
+    const COPY: &'static str = "previous";
+
+    fn keeper(&self) -> Arc<dyn StoreKeeper> {
+        Arc::new(JsonKeeper::new(self.work(), Duration::from_mins(1)))
+    }
+
+    fn write_schema_1(&self) {
+        let mut text = String::from("\",\n\"schema\":1,\n\"nextSequence\":1");
+        for table in ["templates", "requests", "machines"] {
+            let documents = keeping_contract::schema_1_documents();
+            let entries = documents.iter().filter(|(of, ..)| *of == table);
+            let entries: Vec<_> = entries.map(|(_, key, document)| format!("\n\"{key}\":{document}")).collect();
+            text.extend([",\n\"", table, "\":{", &entries.join(","), "}"]);
+        }
+        text.push_str(",\n\"events\":[]}\n");
+        let sum = crate::infrastructure::storage::checksum::of(&[text.as_bytes()]);
+        let text = format!("{{\"checksum\":\"{sum:016x}{text}");
+        crate::infrastructure::files::private_folder(&self.work().join("data")).unwrap();
+        adversity::overwrite(&self.file(), text.as_bytes());
+    }
+
+    fn schema_of(file: &Path) -> u64 {
+        let document: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        document["schema"].as_u64().unwrap()
+    }
+
+    fn expire_copy(&self) {}
+}
+
+/// The same store as on a file system that machines share.
+#[derive(Default)]
+struct Shared(Folder);
+
+impl Harness for Shared {
+    fn open(&self) -> Arc<dyn UnitOfWork> {
+        let store = JsonStore::new(self.0.work(), Duration::from_mins(1), Duration::from_hours(24));
+        Arc::new(store.on(FileSystem::Network("NFS")))
+    }
+}
+
+mod on_a_shared_file_system {
+    use super::{Shared, contract};
+    contract::store_contract!(Shared);
+}
 
 fn changes(request: &mut Request) -> Changes<'_> {
     Changes { requests: vec![request], ..Changes::default() }

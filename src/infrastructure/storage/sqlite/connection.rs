@@ -5,13 +5,16 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use tracing::warn;
 
 use super::error::Fault;
-use super::{header, rows};
+use super::{copy, header, rows};
 use crate::application::StorageError;
+use crate::infrastructure::file_system::FileSystem;
 use crate::infrastructure::files;
 use crate::infrastructure::lock::FileLock;
+use crate::infrastructure::storage::place::{self, LOCK};
 
 /// The steps from an empty database to the newest form; `user_version` counts those that are done.
 const MIGRATIONS: &[Migration] = &[
@@ -23,38 +26,56 @@ const MIGRATIONS: &[Migration] = &[
 type Migration = (&'static str, fn(&Connection) -> Result<(), Fault>);
 
 /// Opens the database at `path`, migrated to the newest form; returns `None` when there is none.
-pub(super) async fn open(path: &Path, lock: &Path, timeout: Duration) -> Result<Option<Connection>, StorageError> {
+pub(super) async fn open(path: &Path, on: FileSystem, timeout: Duration) -> Result<Option<Connection>, StorageError> {
     if !header::check_file(path)? {
         return Ok(None);
     }
-    let (mut connection, schema) = explained("opening", path, || {
+    let opened = explained("opening", path, || {
         let connection = connect(path, timeout)?;
+        if on != FileSystem::Local {
+            set_journal(&connection, on)?;
+        }
         let schema = header::schema_of(&connection, path)?;
         Ok((connection, schema))
-    })?;
+    });
+    let (mut connection, schema) = match opened {
+        Err(error) if header::log_size(path) == 0 && cannot_be_written(&error) => {
+            warn!(%error, "the store cannot be written; what is read is what was last committed");
+            explained("reading", path, || {
+                let connection = connect_unchanging(path)?;
+                let schema = header::schema_of(&connection, path)?;
+                Ok((connection, schema))
+            })?
+        }
+        opened => opened?,
+    };
     check_schema(path, schema)?;
     if schema < newest() {
-        let _lock = FileLock::acquire(lock, timeout).await?;
-        explained("migrating", path, || migrate(&mut connection))?;
+        let _lock = FileLock::acquire_on(on, &path.with_file_name(LOCK), timeout).await?;
+        explained("migrating", path, || {
+            copy::keep_former(&connection, path)?;
+            migrate(&mut connection)
+        })?;
     }
     Ok(Some(connection))
 }
 
 /// Opens the database at `path`; makes it when there is none.
-pub(super) async fn open_or_make(path: &Path, lock: &Path, timeout: Duration) -> Result<Connection, StorageError> {
+pub(super) async fn open_or_make(path: &Path, on: FileSystem, timeout: Duration) -> Result<Connection, StorageError> {
     loop {
-        if let Some(connection) = open(path, lock, timeout).await? {
+        if let Some(connection) = open(path, on, timeout).await? {
             return Ok(connection);
         }
-        let _lock = FileLock::acquire(lock, timeout).await?;
+        let _lock = FileLock::acquire_on(on, &path.with_file_name(LOCK), timeout).await?;
         if !header::check_file(path)? {
-            make(path)?;
+            place::SQLITE.check_never_was(path)?;
+            make(path, on)?;
         }
     }
 }
 
 /// Makes the database under a temporary name and puts it in place. The lock is held.
-fn make(path: &Path) -> Result<(), StorageError> {
+pub(super) fn make(path: &Path, on: FileSystem) -> Result<(), StorageError> {
     files::sweep_temporaries(path);
     // Only the name is kept: an open file beside SQLite's would free its locks when it closes.
     let temporary = files::temporary_beside(path)?.into_temp_path();
@@ -62,15 +83,51 @@ fn make(path: &Path) -> Result<(), StorageError> {
         let mut connection = connect(&temporary, Duration::ZERO)?;
         connection.pragma_update(None, "application_id", header::APPLICATION)?;
         migrate(&mut connection)?;
-        // Every later connection finds the journal mode in the file; closing this one removes the log.
-        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        set_journal(&connection, on)?;
         connection.close().map_err(|(_, error)| error)?;
         Ok(())
     })?;
     Ok(files::put_in_place(temporary, path)?)
 }
 
-fn connect(path: &Path, timeout: Duration) -> Result<Connection, Fault> {
+/// Chooses the journal. On a local disk it is a log, which later connections find in the file and the last one to close
+/// removes. The log needs memory that its users share, which processes on two machines have not.
+pub(super) fn set_journal(connection: &Connection, on: FileSystem) -> Result<(), Fault> {
+    let mode = match on {
+        FileSystem::Local => "WAL",
+        FileSystem::Network(_) => "TRUNCATE",
+    };
+    connection.pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()))?;
+    Ok(())
+}
+
+/// Opens a database that cannot be written and that nobody else writes either.
+fn connect_unchanging(path: &Path) -> Result<Connection, Fault> {
+    let mut name = String::from("file:");
+    for character in path.to_string_lossy().chars() {
+        match character {
+            '%' => name.push_str("%25"),
+            '?' => name.push_str("%3f"),
+            '#' => name.push_str("%23"),
+            other => name.push(other),
+        }
+    }
+    name.push_str("?immutable=1");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(name, flags)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(connection)
+}
+
+/// Returns whether the file system does not let us write, as opposed to failing.
+fn cannot_be_written(error: &StorageError) -> bool {
+    let StorageError::Unavailable { source, .. } = error else { return false };
+    let code = source.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+    matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied))
+}
+
+pub(super) fn connect(path: &Path, timeout: Duration) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(timeout)?;
@@ -96,6 +153,11 @@ fn migrate(connection: &mut Connection) -> Result<(), Fault> {
 
 fn newest() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
+/// Returns whether a database is of a version after this one.
+pub(super) fn is_newer(schema: u32) -> bool {
+    schema > newest()
 }
 
 fn check_schema(path: &Path, schema: u32) -> Result<(), StorageError> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::ErrorCode;
 
 use crate::application::StorageError;
+use crate::infrastructure::storage::place;
 
 /// What goes wrong inside a query: the database's error, or one that is the store's already.
 #[derive(Debug)]
@@ -56,10 +57,5 @@ pub(super) fn damaged(path: &Path, finding: &str) -> StorageError {
 
 /// Returns the error of a database that is not used, and why.
 pub(super) fn refused(path: &Path, finding: &str) -> StorageError {
-    StorageError::Corrupt {
-        what: format!("{} {finding}", path.display()),
-        advice: "restore the file from a backup, or move it away (with -wal and -shm, if there are) to start anew; \
-                 hosts that run are then found by their tags only; the file is left as it is"
-            .to_owned(),
-    }
+    StorageError::Corrupt { what: format!("{} {finding}", path.display()), advice: place::SQLITE.advice(path) }
 }

@@ -45,7 +45,8 @@ pub(super) fn schema_of(connection: &Connection, path: &Path) -> Result<u32, Fau
     Ok(u32::try_from(number("user_version")?).unwrap_or(u32::MAX))
 }
 
-fn log_size(path: &Path) -> u64 {
+/// Returns the size of the log beside the database at `path`; 0 when there is none.
+pub(super) fn log_size(path: &Path) -> u64 {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     fs::metadata(log).map_or(0, |found| found.len())

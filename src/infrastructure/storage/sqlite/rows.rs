@@ -21,6 +21,13 @@ const EVENT_TEXT: &str = "writing down an event";
 pub(super) fn request(connection: &Connection, id: &RequestId) -> Result<Option<Request>, Fault> {
     let mut statement = connection.prepare_cached("SELECT id, document, checksum FROM requests WHERE id = ?1")?;
     let row = statement.query_row([id.as_str()], |row| document::<RequestSnapshot>("requests", row)).optional()?;
+    if row.is_none() {
+        // A damaged index hides rows. Few ids are asked for in vain, so that going through the table does no harm.
+        let query = "SELECT 1 FROM requests NOT INDEXED WHERE id = ?1";
+        if connection.prepare_cached(query)?.exists([id.as_str()])? {
+            return Err(wrong(format!("request {id} is there and not in its index").into()).into());
+        }
+    }
     Ok(row.map(Request::from_snapshot))
 }
 
@@ -69,7 +76,15 @@ pub(super) fn purge(connection: &Connection, before: Timestamp, limit: usize) ->
 
 pub(super) fn machines_of(connection: &Connection, request: &RequestId) -> Result<Vec<Machine>, Fault> {
     let query = "SELECT id, document, checksum FROM machines WHERE request_id = ?1 ORDER BY id";
-    machines_by(connection, query, [request.as_str()])
+    let found = machines_by(connection, query, [request.as_str()])?;
+    let mut tally = connection.prepare_cached("SELECT machines FROM tallies WHERE request_id = ?1")?;
+    let expected: Option<i64> = tally.query_row([request.as_str()], |row| row.get(0)).optional()?;
+    let expected = expected.unwrap_or(0);
+    if usize::try_from(expected) != Ok(found.len()) {
+        let finding = format!("{} of {expected} machines of {request} are found", found.len());
+        return Err(wrong(finding.into()).into());
+    }
+    Ok(found)
 }
 
 pub(super) fn machines(connection: &Connection, ids: &[MachineId]) -> Result<Vec<Machine>, Fault> {
@@ -303,17 +318,23 @@ fn exactly_one(written: usize, id: &str) -> Result<(), Fault> {
 }
 
 /// Returns the value of a row `key, document, checksum`.
-fn document<T: DeserializeOwned>(table: &str, row: &Row<'_>) -> rusqlite::Result<T> {
+pub(super) fn document<T: DeserializeOwned>(table: &str, row: &Row<'_>) -> rusqlite::Result<T> {
+    serde_json::from_str(checked(table, row)?).map_err(|error| wrong(Box::new(error)))
+}
+
+/// Returns the text of a row `key, document, checksum`.
+pub(super) fn checked<'r>(table: &str, row: &'r Row<'_>) -> rusqlite::Result<&'r str> {
     let key = row.get_ref(0)?.as_str()?;
     let text = row.get_ref(1)?.as_str()?;
     let expected: i64 = row.get(2)?;
-    let wrong = |cause: Box<dyn std::error::Error + Send + Sync>| {
-        rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, cause)
-    };
     if checksum(table, key, text) != expected {
         return Err(wrong(format!("the checksum of {table} {key} does not fit its content").into()));
     }
-    serde_json::from_str(text).map_err(|error| wrong(Box::new(error)))
+    Ok(text)
+}
+
+fn wrong(cause: Box<dyn std::error::Error + Send + Sync>) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, cause)
 }
 
 fn checksum(table: &str, key: &str, text: &str) -> i64 {
@@ -321,6 +342,6 @@ fn checksum(table: &str, key: &str, text: &str) -> i64 {
 }
 
 /// Returns a number as SQLite keeps it. Versions and sequences count commits and never come near the limit.
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

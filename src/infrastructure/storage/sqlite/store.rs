@@ -12,6 +12,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use shaku::Component;
 
 use super::connection;
+use super::copy;
 use super::error::Fault;
 use super::rows;
 use crate::application::StorageError;
@@ -23,10 +24,11 @@ use crate::domain::machine::Machine;
 use crate::domain::request::Request;
 use crate::domain::template::Template;
 use crate::domain::{Digest, HostName, MachineId, RequestId, TemplateId, Timestamp};
+use crate::infrastructure::file_system::FileSystem;
 use crate::infrastructure::storage::folder::{self, LOCK_TIMEOUT, RETENTION, lock};
+use crate::infrastructure::storage::place;
 
-const STORE: &str = "request_database.db";
-const LOCK: &str = "request_database.lock";
+pub(super) const STORE: &str = place::SQLITE.store;
 
 /// Keeps everything in `<work>/data/request_database.db`.
 #[derive(Debug, Component)]
@@ -44,6 +46,9 @@ pub struct SqliteStore {
     /// Opened at first use.
     #[shaku(force_default)]
     connection: Mutex<Option<Connection>>,
+    /// What the folder lies on, in tests.
+    #[shaku(force_default)]
+    file_system: Option<FileSystem>,
 }
 
 /// What a missing database means.
@@ -56,7 +61,14 @@ enum Missing {
 impl SqliteStore {
     /// Returns the store of this work folder. Nothing is opened or made yet.
     pub fn new(work_dir: impl Into<PathBuf>, lock_timeout: Duration, retention: Duration) -> Self {
-        Self { work_dir: work_dir.into(), lock_timeout, retention, connection: Mutex::default() }
+        let connection = Mutex::default();
+        Self { work_dir: work_dir.into(), lock_timeout, retention, connection, file_system: None }
+    }
+
+    /// Returns the store as if its folder lay on a file system of this kind.
+    #[cfg(test)]
+    pub(super) fn on(self, file_system: FileSystem) -> Self {
+        Self { file_system: Some(file_system), ..self }
     }
 
     /// Opens the database unless it is open; returns whether there is one.
@@ -64,14 +76,19 @@ impl SqliteStore {
         if lock(&self.connection).is_some() {
             return Ok(true);
         }
+        let on = self.file_system.unwrap_or_else(|| folder::file_system(&self.work_dir));
         let opened = match missing {
             Missing::IsEmpty => {
                 let path = folder::path_in(&self.work_dir, STORE)?;
-                connection::open(&path, &path.with_file_name(LOCK), self.lock_timeout).await?
+                let opened = connection::open(&path, on, self.lock_timeout).await?;
+                if opened.is_none() {
+                    place::SQLITE.check_never_was(&path)?;
+                }
+                opened
             }
             Missing::IsMade => {
                 let path = folder::path_in_made(&self.work_dir, STORE)?;
-                Some(connection::open_or_make(&path, &path.with_file_name(LOCK), self.lock_timeout).await?)
+                Some(connection::open_or_make(&path, on, self.lock_timeout).await?)
             }
         };
         let mut kept = lock(&self.connection);
@@ -183,6 +200,15 @@ impl UnitOfWork for SqliteStore {
             Ok(transaction.commit()?)
         })?;
         changes.mark_committed(at);
+        let path = self.work_dir.join("data").join(STORE);
+        place::SQLITE.note_made(&path);
+        // A commit with an admission stands before a create call, which does not wait for a copy.
+        if changes.admission.is_none() {
+            self.with("copying", |connection| {
+                copy::refresh(connection, &path);
+                Ok(())
+            })?;
+        }
         Ok(())
     }
 

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::SqliteStore;
+use super::{SqliteKeeper, SqliteStore};
 use crate::application::StorageError;
-use crate::application::ports::{Changes, Outbox, UnitOfWork};
+use crate::application::ports::{Changes, Outbox, StoreKeeper, UnitOfWork};
 use crate::domain::request::Request;
+use crate::infrastructure::file_system::FileSystem;
 use crate::infrastructure::storage::adversity::{self, DiskHarness};
 use crate::infrastructure::storage::contract::{self, Harness};
+use crate::infrastructure::storage::keeping_contract::{self, KeptHarness};
+use crate::infrastructure::storage::recovery_contract;
 use crate::infrastructure::storage::samples;
 
 struct Folder(tempfile::TempDir);
@@ -39,7 +42,86 @@ impl Harness for Folder {
 }
 
 contract::store_contract!(Folder);
+recovery_contract::recovery_contract!(Folder);
 adversity::disk_contract!(Folder);
+keeping_contract::keeping_contract!(Folder);
+
+impl KeptHarness for Folder {
+    const COPY: &'static str = "copy";
+
+    fn keeper(&self) -> Arc<dyn StoreKeeper> {
+        Arc::new(SqliteKeeper::new(self.work(), Duration::from_mins(1)))
+    }
+
+    fn write_schema_1(&self) {
+        crate::infrastructure::files::private_folder(&self.work().join("data")).unwrap();
+        let database = Connection::open(self.file()).unwrap();
+        std::fs::set_permissions(self.file(), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        database.execute_batch(include_str!("migrations/0001_initial.sql")).unwrap();
+        database.pragma_update(None, "application_id", super::header::APPLICATION).unwrap();
+        for (table, key, text) in keeping_contract::schema_1_documents() {
+            let sum =
+                crate::infrastructure::storage::checksum::of(&[table.as_bytes(), key.as_bytes(), text.as_bytes()]);
+            let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let held = document["status"] == "running" && table == "machines";
+            let settled = document["status"] != "running" && table == "requests";
+            let sql = match table {
+                "templates" => "INSERT INTO templates VALUES (?1, 'Template-1', ?2, ?3)",
+                "requests" => "INSERT INTO requests VALUES (?1, 1, NULL, 0, ?4, ?2, ?3)",
+                _ => "INSERT INTO machines VALUES (?1, 1, ?5, 'Template-1', NULL, ?6, ?4, ?2, ?3)",
+            };
+            let mut statement = database.prepare(sql).unwrap();
+            let flag = held || settled;
+            let request = document["requestId"].as_str().unwrap_or_default();
+            let status = document["status"].as_str().unwrap_or_default();
+            let sum = sum.cast_signed();
+            match table {
+                "templates" => statement.execute(rusqlite::params![key, text, sum]).unwrap(),
+                "requests" => statement.execute(rusqlite::params![key, text, sum, flag]).unwrap(),
+                _ => statement.execute(rusqlite::params![key, text, sum, flag, request, status]).unwrap(),
+            };
+        }
+        database.pragma_update(None, "user_version", 1).unwrap();
+        database.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).unwrap();
+    }
+
+    fn schema_of(file: &Path) -> u64 {
+        let database = Connection::open(file).unwrap();
+        let schema: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        schema.try_into().unwrap()
+    }
+
+    fn expire_copy(&self) {
+        let _ = std::fs::remove_file(self.work().join("data/request_database.db.copy.lock"));
+    }
+}
+
+/// The same store as on a file system that machines share.
+#[derive(Default)]
+struct Shared(Folder);
+
+impl Harness for Shared {
+    fn open(&self) -> Arc<dyn UnitOfWork> {
+        let store = SqliteStore::new(self.0.work(), Duration::from_mins(1), Duration::from_hours(24));
+        Arc::new(store.on(FileSystem::Network("NFS")))
+    }
+}
+
+mod on_a_shared_file_system {
+    use super::{Harness, Shared, adversity, contract};
+    contract::store_contract!(Shared);
+
+    #[tokio::test]
+    async fn there_is_no_log_whose_index_lies_in_memory() {
+        let shared = Shared::default();
+        adversity::fill(&shared.0).await;
+        let store = shared.open();
+        adversity::fill_more(&*store).await;
+        for suffix in ["-wal", "-shm"] {
+            assert!(!shared.0.0.path().join(format!("data/request_database.db{suffix}")).exists());
+        }
+    }
+}
 
 fn changes(request: &mut Request) -> Changes<'_> {
     Changes { requests: vec![request], ..Changes::default() }

@@ -1,0 +1,106 @@
+//! The JSON store as its operator sees it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use shaku::Component;
+
+use super::cursor;
+use super::document::{self, Damage, Events};
+use super::store::{DELIVERED, LIMIT, STORE};
+use crate::application::StorageError;
+use crate::application::ports::{Recovery, StoreKeeper, StoreReport};
+use crate::domain::Timestamp;
+use crate::infrastructure::files::{self, Durability};
+use crate::infrastructure::lock::FileLock;
+use crate::infrastructure::storage::examine::{self, Form, Unreadable, Whole};
+use crate::infrastructure::storage::folder::{self, LOCK_TIMEOUT};
+use crate::infrastructure::storage::place::{self, LOCK, Place};
+use crate::infrastructure::storage::{StoreState, rules};
+
+/// Looks after `<work>/data/request_database.json`.
+#[derive(Debug, Component)]
+#[shaku(interface = StoreKeeper)]
+pub struct JsonKeeper {
+    /// The work folder.
+    #[shaku(default)]
+    work_dir: PathBuf,
+    /// How long recovery waits for another process.
+    #[shaku(default = LOCK_TIMEOUT)]
+    lock_timeout: Duration,
+}
+
+impl JsonKeeper {
+    /// Returns the keeper of this work folder's store.
+    pub fn new(work_dir: impl Into<PathBuf>, lock_timeout: Duration) -> Self {
+        Self { work_dir: work_dir.into(), lock_timeout }
+    }
+
+    async fn locked(&self) -> Result<(FileLock, PathBuf), StorageError> {
+        let lock = FileLock::acquire(&folder::path_in_made(&self.work_dir, LOCK)?, self.lock_timeout).await?;
+        Ok((lock, folder::path_in(&self.work_dir, STORE)?))
+    }
+}
+
+struct Json;
+
+impl Form for Json {
+    const PLACE: Place = place::JSON;
+
+    fn read(&self, path: &Path) -> Result<Whole, Unreadable> {
+        let text = match files::read_private(path, LIMIT).map_err(StorageError::from) {
+            Ok(text) => text.unwrap_or_default(),
+            Err(StorageError::Corrupt { what, .. }) => return Err(Unreadable::Damaged(what)),
+            Err(error) => return Err(Unreadable::Error(error)),
+        };
+        match document::decode(&text, Events::Read) {
+            Ok((state, schema)) => Ok(Whole { state, schema, delivered: None, findings: Vec::new() }),
+            Err(damage @ Damage::Newer(_)) => Err(Unreadable::Newer(format!("{} {damage}", path.display()))),
+            Err(damage) => Err(Unreadable::Damaged(format!("{} {damage}", path.display()))),
+        }
+    }
+
+    fn count(&self, path: &Path) -> Option<(usize, usize)> {
+        document::counts(&files::read_private(path, LIMIT).ok()??)
+    }
+
+    fn companions(&self, _: &Path) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    fn put(&self, copy: &Path, path: &Path) -> Result<(), StorageError> {
+        let text = files::read_private(copy, LIMIT)?.unwrap_or_default();
+        Ok(files::write_atomic(path, &text, Durability::Synced)?)
+    }
+
+    fn delivered(&self, path: &Path, next: u64) -> Option<u64> {
+        Some(cursor::read(&path.with_file_name(DELIVERED), next))
+    }
+}
+
+#[async_trait]
+impl StoreKeeper for JsonKeeper {
+    async fn examine(&self) -> Result<StoreReport, StorageError> {
+        examine::examine(&Json, &folder::path_in(&self.work_dir, STORE)?)
+    }
+
+    async fn recover(&self, at: Timestamp, act: bool) -> Result<Recovery, StorageError> {
+        let (_lock, path) = self.locked().await?;
+        examine::recover(&Json, &path, at, act)
+    }
+
+    async fn begin_anew(&self) -> Result<(), StorageError> {
+        let (_lock, path) = self.locked().await?;
+        let text = document::encode(&StoreState::default());
+        let text = text.map_err(|error| rules::unwritable("writing down the store", error))?;
+        if !files::create_atomic(&path, &text)? {
+            return Err(StorageError::Corrupt {
+                what: format!("{} is there", path.display()),
+                advice: "a new store is begun only where there is none".to_owned(),
+            });
+        }
+        place::JSON.note_made(&path);
+        Ok(())
+    }
+}

@@ -1,0 +1,130 @@
+//! The operator's verbs on the store, and the documents they print.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::args::StorageVerb;
+use super::exit::Exit;
+use crate::application::ApplicationError;
+use crate::application::budget::Budget;
+use crate::application::bus::{Catalogue, CommandBus, QueryBus};
+use crate::application::commands::{AdoptHosts, PurgeStore, RecoverStore};
+use crate::application::ports::{Contents, Recovery, StoreCopy, StoreReport};
+use crate::application::queries::CheckStore;
+use crate::domain::Timestamp;
+
+/// Does what `verb` says and returns what to print.
+pub(super) async fn run<M: Catalogue>(
+    module: &M,
+    budget: Budget,
+    verb: StorageVerb,
+) -> Result<(Exit, Value), ApplicationError> {
+    match verb {
+        StorageVerb::Check => {
+            let report = QueryBus::new(module, budget).ask(CheckStore).await?;
+            let exit = if report.condition.is_good() { Exit::Done } else { Exit::Storage };
+            Ok((exit, check(&report)))
+        }
+        StorageVerb::Recover { yes } => {
+            let recovery = CommandBus::new(module, budget).dispatch(RecoverStore { act: yes }).await?;
+            Ok((Exit::Done, recover(&recovery)))
+        }
+        StorageVerb::Adopt => {
+            let report = CommandBus::new(module, budget).dispatch(AdoptHosts).await?;
+            let document = json!({
+                "beganAnew": report.began_anew,
+                "listed": report.listed,
+                "known": report.known,
+                "adopted": report.adopted,
+                "left": report.left,
+            });
+            Ok((Exit::Done, document))
+        }
+        StorageVerb::Purge { older_than } => {
+            let older_than = Duration::from_hours(24).saturating_mul(older_than);
+            let outcome = CommandBus::new(module, budget).dispatch(PurgeStore { older_than }).await?;
+            let document = json!({
+                "requests": outcome.purged.requests,
+                "machines": outcome.purged.machines,
+                "complete": outcome.complete,
+            });
+            Ok((if outcome.complete { Exit::Done } else { Exit::Again }, document))
+        }
+    }
+}
+
+fn check(report: &StoreReport) -> Value {
+    json!({
+        "strategy": report.strategy,
+        "path": shown(&report.path),
+        "condition": report.condition.word(),
+        "findings": report.findings,
+        "remarks": report.remarks,
+        "files": report.files,
+        "contents": report.contents.as_ref().map(contents),
+        "copies": report.copies.iter().map(copy).collect::<Vec<_>>(),
+    })
+}
+
+fn contents(contents: &Contents) -> Value {
+    json!({
+        "schema": contents.schema,
+        "requests": contents.requests,
+        "machines": contents.machines,
+        "templates": contents.templates,
+        "events": contents.events,
+        "undeliveredEvents": contents.undelivered,
+        "nextSequence": contents.next_sequence,
+        "lastCommit": contents.last_commit.map(Timestamp::as_seconds),
+        "digest": format!("{:016x}", contents.digest),
+    })
+}
+
+fn copy(copy: &StoreCopy) -> Value {
+    let (found, finding) = match &copy.contents {
+        Ok(found) => (Some(contents(found)), None),
+        Err(finding) => (None, Some(finding)),
+    };
+    json!({
+        "path": shown(&copy.path),
+        "bytes": copy.bytes,
+        "ageSeconds": copy.age.as_secs(),
+        "whole": found.is_some(),
+        "finding": finding,
+        "contents": found,
+    })
+}
+
+fn recover(recovery: &Recovery) -> Value {
+    let until = recovery.copy.as_ref().and_then(|copy| copy.contents.as_ref().ok()?.last_commit);
+    let lost = match (&recovery.copy, until) {
+        (Some(_), Some(at)) => format!("whatever was committed after {} (seconds since 1970)", at.as_seconds()),
+        (Some(_), None) => "whatever was committed after the copy was made".to_owned(),
+        (None, _) => "there is no whole copy: everything, unless a backup is restored".to_owned(),
+    };
+    let next = match (recovery.done, &recovery.copy) {
+        (false, Some(_)) => "run: hostfactory storage recover --yes",
+        (false, None) => "restore a backup; or run hostfactory storage recover --yes, then hostfactory storage adopt",
+        (true, Some(_)) => {
+            "run hostfactory storage adopt, then hostfactory reconcile: they take in what the copy lacks"
+        }
+        (true, None) => "restore a backup, or run hostfactory storage adopt",
+    };
+    json!({
+        "done": recovery.done,
+        "path": shown(&recovery.found.path),
+        "condition": recovery.found.condition.word(),
+        "findings": recovery.found.findings,
+        "movedTo": recovery.moved.iter().map(PathBuf::as_path).map(shown).collect::<Vec<_>>(),
+        "copy": recovery.copy.as_ref().map(copy),
+        "held": recovery.held.map(|(requests, machines)| json!({"requests": requests, "machines": machines})),
+        "lost": lost,
+        "next": next,
+    })
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
