@@ -7,7 +7,7 @@
  *               nth:   3 (the third), 3+ (from the third on)
  *               how:   ENOSPC EIO EROFS EACCES EINTR, SHORT (half is written), KILL, STOP (frozen until continued)
  *               where: a part of the path, may be empty
- *   SHIM_TRACE  a file that gets one record an effect: "what\tpath\tpath2\toffset\tlength\n", the data, "\n"
+ *   SHIM_TRACE  a file that gets one record an effect, and one a fault: "what\tpath\tpath2\toffset\tlength\n", the data, "\n"
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -76,11 +76,14 @@ static int listed(const char *name) {
   return 0;
 }
 
+static void record(const char *name, const char *path, const char *other, long offset, const void *data, size_t length);
+
 /* What is to happen to this effect. */
 static int fate(const char *name, const char *path) {
   if (!action || !below(path) || !listed(name) || (*where && !strstr(path, where))) return NONE;
   long number = __sync_add_and_fetch(&calls, 1);
   if (onwards ? number < from : number != from) return NONE;
+  record("fault", path, NULL, 0, NULL, 0);
   if (action == KILL) syscall(SYS_kill, getpid(), SIGKILL);
   if (action == STOP) {
     syscall(SYS_kill, getpid(), SIGSTOP);

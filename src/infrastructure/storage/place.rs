@@ -33,6 +33,7 @@ pub(super) const JSON: Place = Place {
 };
 
 /// The SQLite store.
+#[cfg(feature = "sqlite")]
 pub(super) const SQLITE: Place = Place {
     strategy: "sqlite",
     store: "request_database.db",
