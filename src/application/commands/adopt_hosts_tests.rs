@@ -9,6 +9,7 @@ use crate::application::ports::{Recovery, RequestRepository, StoreReport};
 use crate::application::testing::World;
 use crate::domain::request::RequestStatus;
 use crate::domain::{FailureClass, Timestamp};
+use crate::infrastructure::storage::StoreState;
 
 /// A keeper of a store that is missing until it is begun anew.
 struct Keeper(Mutex<Condition>);
@@ -53,7 +54,7 @@ async fn row_32_every_request_is_rebuilt_from_its_hosts_and_they_can_be_given_ba
     let (two, _) = world.running(1).await;
     let stray = world.cloud.stranger("i-0000000000000aaaa", "stray", Some("grid-1")).id.unwrap();
     world.cloud.stranger("i-0000000000000bbbb", "theirs", Some("grid-2"));
-    world.store.restore(Default::default());
+    world.store.restore(StoreState::default());
     let report = adopt(&world, missing()).await.unwrap();
     assert!(report.began_anew);
     assert_eq!((report.listed, report.known, report.left), (5, 0, vec![stray]));

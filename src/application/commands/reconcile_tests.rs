@@ -38,7 +38,7 @@ async fn row_03_what_a_killed_process_launched_is_taken_in_by_the_next_call_of_a
     assert_eq!(pass_by(&world).await, ReconcileReport::default(), "nothing is due yet");
     world.clock.pass(MINUTE);
     let report = pass_by(&world).await;
-    assert_eq!(report.recovered.brought_forward, [id.clone()]);
+    assert_eq!(report.recovered.brought_forward, std::slice::from_ref(&id));
     assert_eq!(world.store.request(&id).await.unwrap().unwrap().as_acquire().unwrap().claimed(), 3);
     assert_eq!((world.cloud.live(), world.cloud.state().sent.len()), (3, 2), "the same token, one effect");
     assert_eq!(pass_by(&world).await, ReconcileReport::default(), "once a minute");
@@ -53,7 +53,7 @@ async fn what_the_call_itself_saw_to_is_left_out_and_a_doubt_is_reported() {
     world.cloud.state().blind = Some(crate::domain::FailureClass::Throttle);
     let command = Reconcile::InPassing { except: vec![one] };
     let report = ReconcileHandler::new(world.engine()).handle(command).await.unwrap();
-    assert_eq!(report.recovered.brought_forward, [two.clone()]);
+    assert_eq!(report.recovered.brought_forward, std::slice::from_ref(&two));
     assert!(report.recovered.unconfirmed.contains_key(&two));
 }
 
@@ -154,7 +154,7 @@ async fn row_110_an_orphan_is_watched_and_then_ended_and_others_hosts_never() {
     assert!(world.cloud.state().ended.is_empty());
     let report = reconcile(&world).await;
     assert_eq!(report.orphans.len(), 1);
-    assert_eq!(world.cloud.state().ended, [ours.clone()]);
+    assert_eq!(world.cloud.state().ended, std::slice::from_ref(&ours));
     assert!(world.store.events().iter().any(|event| format!("{event:?}").contains("OrphanEnded")));
     assert!(world.lost(&hosts).await.is_empty());
     assert!(reconcile(&world).await.orphans.is_empty());
