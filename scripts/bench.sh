@@ -60,6 +60,49 @@ for strategy in json sqlite; do
   instructions "getReturnRequests, 10 hosts that have ended, $strategy" 5 getReturnRequests --data "{\"machines\":[$machines]}"
 done
 
+# A year's worth in the store: what a call costs beside 100,000 hosts of settled requests.
+order() { printf '{"template":{"templateId":"Template-1","machineCount":%s}}' "$1"; }
+for strategy in sqlite json; do
+  configure $strategy
+  export HOSTFACTORY_HOST_FACTORY_BATCH_LIMIT=500 HOSTFACTORY_TEMPLATE_FILE=$scratch/conf/many.json
+  sed 's/"maxNumber": 1000/"maxNumber": -1/g' "$scratch/conf/benchprov_templates.json" >"$scratch/conf/many.json"
+  few=$("$bin" requestMachines --data "$(order 10)" | sed 's/.*"requestId":"\([^"]*\)".*/\1/')
+  status="{\"requests\":[{\"requestId\":\"$few\"}]}"
+  "$bin" getRequestStatus --data "$status" >/dev/null
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    many=$("$bin" requestMachines --data "$(order 10000)" | sed 's/.*"requestId":"\([^"]*\)".*/\1/')
+    "$bin" getRequestStatus --data "{\"requests\":[{\"requestId\":\"$many\"}]}" >/dev/null
+  done
+  started=$(date +%s%N)
+  "$bin" getRequestStatus --data "$status" >/dev/null
+  printf '%-58s %8.1f ms wall\n' "getRequestStatus beside 100,000 hosts, $strategy" "$(awk "BEGIN { print ($(date +%s%N) - $started) / 1e6 }")"
+  # SQLite: at most one and a half times the 3 M of an empty store. JSON reads its whole file.
+  [ $strategy = sqlite ] && instructions "getRequestStatus beside 100,000 hosts, sqlite" 4.5 getRequestStatus --data "$status"
+done
+
+# 64 at once against the same 64 one after another, which two cores would halve.
+for strategy in sqlite json; do
+  for mode in one-by-one at-once; do
+    configure $strategy
+    rm -f "$scratch"/answer.*
+    started=$(date +%s%N)
+    for n in $(seq 64); do
+      if [ $mode = at-once ]; then
+        "$bin" requestMachines --data "$(order 5)" >"$scratch/answer.$n" &
+      else
+        "$bin" requestMachines --data "$(order 5)" >"$scratch/answer.$n"
+      fi
+    done
+    wait
+    took[${#mode}]=$((($(date +%s%N) - started) / 1000000))
+    ids=$(cat "$scratch"/answer.* | grep -o 'req-[0-9a-f-]*' | sort -u | wc -l)
+    [ "$ids" = 64 ] || { echo "64 requestMachines $mode, $strategy: $ids ids" && failed=1; }
+  done
+  awk -v one="${took[10]}" -v all="${took[7]}" -v s=$strategy 'BEGIN {
+    printf "%-58s %8.2f times half of them one by one (%d ms, %d ms)\n", "64 requestMachines at once, " s, all / (one / 2), all, one }'
+done
+unset HOSTFACTORY_HOST_FACTORY_BATCH_LIMIT HOSTFACTORY_TEMPLATE_FILE
+
 if [ "${1:-}" = --aws ]; then
   # The calls against moto, whose own time inside each call is taken off.
   configure json
