@@ -117,7 +117,7 @@ pub const KEYS: &[Key] = &[
     key("hostFactory.batchLimit", Kind::Number(1, 500), "100", "The most hosts of one create call."),
     key("hostFactory.strictOwner", Kind::Flag, "false", "Whether a host without our owner tag is spared even when Host Factory names it in a return."),
     key("hostFactory.terminateOnReclaim", Kind::Flag, "false", "Whether a returned spot host that AWS already takes back is ended at once."),
-    key("installationId", Kind::Name, "", "The id under which hosts are owned. Unset: made once and kept in the work folder."),
+    key("installationId", Kind::Name, "", "The id under which hosts are owned. Unset: made once and kept in the work folder. Never the same for two work folders: each would end the other's hosts as orphans."),
 ];
 
 impl Key {
