@@ -1,0 +1,3 @@
+//! What is held against every case, and the cases that are drawn at random.
+
+pub(crate) mod oracle;
