@@ -1,6 +1,7 @@
 //! The test bench: the program on an emulator, with both clocks in hand, and everything it ever printed on record.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -226,6 +227,25 @@ impl Bench {
         self.done("reconcile", &json!({}))
     }
 
+    /// Returns a copy of the state, as an operator's backup would be.
+    pub(crate) fn backup(&self) -> tempfile::TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        copy_files(&self.sandbox.path("work/data"), copy.path());
+        copy
+    }
+
+    /// Puts a backup in the place of the state.
+    pub(crate) fn restore(&self, backup: &tempfile::TempDir) {
+        let data = self.sandbox.path("work/data");
+        for entry in std::fs::read_dir(&data).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+        copy_files(backup.path(), &data);
+    }
+
     /// Tells the oracle that nothing is expected of these hosts.
     pub(crate) fn tampered_with(&self, host: &str) {
         self.tampered.lock().unwrap().insert(host.to_owned());
@@ -288,6 +308,15 @@ impl Running<'_> {
         let _ = self.child.kill();
         let output = self.child.wait_with_output().unwrap();
         self.bench.record(self.call, self.input, &output);
+    }
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+        }
     }
 }
 
