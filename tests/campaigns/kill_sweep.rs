@@ -13,7 +13,7 @@ use super::oracle;
 use crate::faults::bench::{Bench, PATIENCE, ids, order, stores};
 
 /// The instants that are drawn for each store when nobody says how many.
-const DRAWN: usize = 24;
+const DRAWN: usize = 14;
 
 /// What is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
