@@ -3,7 +3,6 @@
 //!
 //! `HOSTFACTORY_TEST_TRIALS=n` makes n trials for each store, `HOSTFACTORY_TEST_SEED=n` draws the same instants again.
 
-use std::sync::mpsc::channel;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hostfactory_emulator::{Fault, Phase};
@@ -116,14 +115,12 @@ fn prepare(store: &'static str, operation: Operation) -> (Bench, &'static str, V
 
 /// Starts a call and kills it at this moment. Returns whether it was still at work.
 fn killed(bench: &Bench, call: &str, input: &Value, moment: Moment) -> bool {
-    let Moment::Call(number, phase) = moment else {
-        let Moment::After(time) = moment else { unreachable!() };
-        let running = bench.start(call, input);
-        // Nothing is ever sent: this waits for the instant.
-        let (_keep, never) = channel::<()>();
-        let _ = never.recv_timeout(time);
-        running.kill();
-        return true;
+    let (number, phase) = match moment {
+        Moment::Call(number, phase) => (number, phase),
+        Moment::After(time) => {
+            bench.kill_after(time, call, input);
+            return true;
+        }
     };
     bench.emulator.fault(Fault::hold(phase).skip(number));
     let mut running = bench.start(call, input);

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hostfactory_emulator::{Emulator, Settings};
+use hostfactory_emulator::{Emulator, Fault, Phase, Settings};
 use serde_json::{Value, json};
 
 use crate::life::Grid;
@@ -166,6 +167,31 @@ impl Bench {
         Running { bench: self, call: call.to_owned(), input: input.clone(), child: command.spawn().unwrap() }
     }
 
+    /// Starts a call through a shell whose last argument is to be the input.
+    pub(crate) fn start_shell(&self, call: &str, input: &Value, mut shell: Command) -> Running<'_> {
+        shell.arg(input.to_string()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running { bench: self, call: call.to_owned(), input: input.clone(), child: shell.spawn().unwrap() }
+    }
+
+    /// Starts a call and kills it so long after its start.
+    pub(crate) fn kill_after(&self, time: Duration, call: &str, input: &Value) {
+        let running = self.start(call, input);
+        // Nothing is ever sent: this waits for the instant.
+        let (_keep, never) = channel::<()>();
+        let _ = never.recv_timeout(time);
+        running.kill();
+    }
+
+    /// Kills an order after its launch has worked.
+    pub(crate) fn kill_after_effect(&self, input: &Value) {
+        self.emulator.fault(Fault::hold(Phase::After).on("RunInstances"));
+        let running = self.start("requestMachines", input);
+        let held = self.emulator.wait_held(PATIENCE).unwrap();
+        running.kill();
+        held.drop_connection();
+        self.emulator.clear_faults();
+    }
+
     /// Carries out a call. It must answer as its schema says, or fail as the schema of failures says.
     pub(crate) fn ask(&self, call: &str, input: &Value) -> Answered {
         self.start(call, input).answered()
@@ -300,6 +326,16 @@ impl Running<'_> {
             assert!(complaints.is_empty(), "{}: {complaints:?} in {}", self.call, answered.document);
         }
         answered
+    }
+
+    /// Waits for a call whose answer cannot be read, and returns its exit code.
+    pub(crate) fn wait_unread(self) -> i32 {
+        let output = self.child.wait_with_output().unwrap();
+        // To Host Factory it is as if it had been killed.
+        let said =
+            Said { call: self.call, input: self.input, stdout: String::new(), stderr: String::new(), code: None };
+        self.bench.said.lock().unwrap().push(said);
+        output.status.code().unwrap()
     }
 
     /// Kills the process where it stands (SIGKILL), and keeps what it had printed.

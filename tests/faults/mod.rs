@@ -4,3 +4,5 @@
 pub(crate) mod bench;
 #[cfg(feature = "aws")]
 mod deaths;
+#[cfg(feature = "aws")]
+mod duplicates;
