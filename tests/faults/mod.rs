@@ -6,3 +6,7 @@ pub(crate) mod bench;
 mod deaths;
 #[cfg(feature = "aws")]
 mod duplicates;
+#[cfg(feature = "aws")]
+mod hosts;
+#[cfg(feature = "aws")]
+mod time;
