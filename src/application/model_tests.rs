@@ -14,7 +14,7 @@ use super::testing::{Fate, World};
 use super::{ApplicationError, StorageError};
 use crate::domain::machine::MachineStatus;
 use crate::domain::request::{Body, RequestStatus};
-use crate::domain::{FailureClass, MachineId, RequestId};
+use crate::domain::{FailureClass, MachineId, RequestId, RequestKind};
 
 /// What a create call meets.
 #[derive(Debug, Clone, Copy)]
@@ -93,7 +93,9 @@ struct Model {
     wanted: BTreeMap<RequestId, u32>,
     /// The ids that Host Factory was told, with what it heard last.
     known: BTreeMap<RequestId, Option<RequestView>>,
-    /// The hosts that were reported as usable, with the name.
+    /// The ids that Host Factory was told, in order; they are random, and a drawn sequence is to repeat itself.
+    order: Vec<RequestId>,
+    /// The hosts that settled requests reported as usable, with the name. Host Factory takes no others.
     delivered: BTreeMap<MachineId, HostRef>,
     /// The hosts that any return named.
     named: BTreeSet<MachineId>,
@@ -109,11 +111,17 @@ impl Model {
             world: World::new(),
             wanted: BTreeMap::new(),
             known: BTreeMap::new(),
+            order: Vec::new(),
             delivered: BTreeMap::new(),
             named: BTreeSet::new(),
             gone: BTreeSet::new(),
             commits: None,
         }
+    }
+
+    fn hear(&mut self, id: RequestId) {
+        self.order.push(id.clone());
+        self.known.insert(id, None);
     }
 
     fn held(&self) -> Vec<HostRef> {
@@ -171,7 +179,7 @@ impl Model {
                     && *heard
                     && !dies
                 {
-                    self.known.insert(id, None);
+                    self.hear(id);
                 }
                 for (id, request) in &self.world.store.state().requests {
                     let Body::Acquire(acquire) = &request.body else { continue };
@@ -180,7 +188,7 @@ impl Model {
                 }
             }
             Step::Poll(number) => {
-                let id = self.known.keys().nth(*number).cloned();
+                let id = self.order.get(*number).cloned();
                 if let Some(id) = id {
                     self.poll(&id, dies).await?;
                 }
@@ -198,7 +206,7 @@ impl Model {
                     && *heard
                     && !dies
                 {
-                    self.known.insert(accepted.id, None);
+                    self.hear(accepted.id);
                     self.gone.extend(ids);
                 }
             }
@@ -234,10 +242,13 @@ impl Model {
         let before = self.known.insert(id.clone(), Some(view.clone())).flatten();
         for host in &view.hosts {
             let told = before.iter().flat_map(|view| &view.hosts).find(|other| other.id == host.id);
-            if told.is_some_and(|told| told.result != HostResult::Executing && told.result != host.result) {
+            // A host of an open request can still fail (`aws-semantics.md` section 15).
+            let goes_back = |from, to| from != to && from != HostResult::Executing && to != HostResult::Fail;
+            if told.is_some_and(|told| goes_back(told.result, host.result)) {
                 return Err(format!("INV-05: {} was {told:?} and is {host:?}", host.id));
             }
-            if id.as_str().starts_with("req-") && host.result == HostResult::Succeed {
+            let settled = view.status != RequestStatus::Running;
+            if id.kind() == RequestKind::Acquire && settled && host.result == HostResult::Succeed {
                 let state = self.world.cloud.state();
                 let launched = state.hosts.get(&host.id).and_then(|truth| truth.request.clone());
                 if launched.as_deref() != Some(id.as_str()) {
