@@ -9,6 +9,8 @@ pub mod engine;
 pub mod error;
 pub mod events;
 pub mod message;
+#[cfg(test)]
+mod model_tests;
 pub mod ports;
 pub mod queries;
 pub mod settings;

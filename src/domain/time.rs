@@ -36,6 +36,12 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// Returns whether the time lies so far ahead of `now` that only a clock that was set back explains it; other
+    /// machines with the same store may be a little ahead.
+    pub fn is_ahead_of(self, now: Self) -> bool {
+        self.since(now) > Duration::from_mins(1)
+    }
+
     /// Returns the point in time `duration` later.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {

@@ -126,16 +126,54 @@ async fn row_41_a_clock_that_jumps_a_day_ends_no_host_and_gives_nothing_up() {
     let world = World::new();
     let pending = world.request(2).await.unwrap();
     let silent = world.request(2).await.unwrap();
+    world.cloud.stranger("i-0000000000000aaaa", "ours", Some("grid-1"));
+    reconcile(&world).await;
     world.clock.pass(30);
     world.poll(&pending).await;
     world.clock.pass(86_400);
     assert_eq!(world.poll(&pending).await.status, RequestStatus::Running);
     let report = reconcile(&world).await;
-    assert!(report.recovered.given_up.is_empty() && report.orphans.is_empty());
-    assert_eq!((world.cloud.live(), world.cloud.state().ended.len()), (4, 0));
+    assert!(report.recovered.given_up.is_empty());
+    assert!(report.orphans.values().all(|orphan| matches!(orphan, Orphan::Watched(_))), "{:?}", report.orphans);
+    assert_eq!((world.cloud.live(), world.cloud.state().ended.len()), (5, 0));
     world.cloud.boot();
     assert_eq!(world.poll(&pending).await.hosts.len(), 2);
     assert_eq!(world.poll(&silent).await.hosts.len(), 2);
+}
+
+#[tokio::test]
+async fn row_42_what_lies_ahead_of_a_clock_that_was_set_back_does_not_wait_until_it_has_caught_up() {
+    let world = World::new();
+    let pending = world.request(2).await.unwrap();
+    world.poll(&pending).await;
+    let silent = world.request(2).await.unwrap();
+    world.cloud.stranger("i-0000000000000aaaa", "ours", Some("grid-1"));
+    reconcile(&world).await;
+    world.clock.pass(-86_400);
+    reconcile(&world).await;
+    assert_eq!(world.poll(&pending).await.status, RequestStatus::Running);
+    assert_eq!(world.cloud.live(), 5);
+    watched(&world, 6).await;
+    reconcile(&world).await;
+    assert_eq!(world.cloud.live(), 0, "the orphan, and what is pending for too long");
+    assert_eq!(world.poll(&pending).await.status, RequestStatus::CompleteWithError);
+    assert_eq!(world.poll(&silent).await.status, RequestStatus::CompleteWithError);
+}
+
+#[tokio::test]
+async fn row_42_an_order_that_nobody_knows_is_given_up_an_hour_after_the_clock_was_set_back() {
+    let world = World::new();
+    let silent = world.request(2).await.unwrap();
+    world.cloud.boot();
+    reconcile(&world).await;
+    world.clock.pass(-86_400);
+    reconcile(&world).await;
+    watched(&world, 59).await;
+    reconcile(&world).await;
+    assert_eq!(world.cloud.live(), 2);
+    watched(&world, 2).await;
+    assert_eq!(reconcile(&world).await.recovered.given_up[&silent].len(), 2);
+    assert_eq!(world.cloud.live(), 0);
 }
 
 #[tokio::test]

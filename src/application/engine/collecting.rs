@@ -48,6 +48,7 @@ impl Engine {
     /// [`ApplicationError`] when the cloud does not list our hosts completely, or the store cannot be used; nothing has
     /// changed then.
     pub(crate) async fn collect(&self, dry: bool) -> Result<BTreeMap<MachineId, Orphan>, ApplicationError> {
+        self.watch().await;
         let installation = self.installation.id()?;
         let cloud = self.observation(self.default_api.kind())?;
         let listed = cloud.find(&Search::Installation(installation.clone())).await?;
@@ -153,15 +154,19 @@ impl Engine {
         .await
     }
 
-    /// Notes who is an orphan now, and returns those that were some minutes ago too, by our own clock.
+    /// Notes who is an orphan now, and returns those that were some minutes ago too, by our own clock and counted in
+    /// watched time: after a jump of the clock nobody is ended on the first look.
     async fn suspect(&self, orphans: &[(Sighting, String)], dry: bool) -> Vec<MachineId> {
-        let (now, age) = (self.clock.now(), self.care.orphan_age);
+        let (moment, age) = (self.moment(), self.care.orphan_age);
+        let now = moment.now;
         let is_orphan = |id: &MachineId| orphans.iter().any(|(host, _)| host.id == *id);
         let before = self.notebook.read().await.suspects;
         let due = orphans.iter().map(|(host, _)| &host.id);
-        let due = due.filter(|id| before.get(id).is_some_and(|since| *since <= now && now.since(*since) >= age));
+        let due = due.filter(|id| before.get(id).is_some_and(|since| moment.watched(*since) >= age));
         let due: Vec<MachineId> = due.cloned().collect();
-        let unchanged = before.len() == orphans.len() && before.keys().all(is_orphan);
+        // A suspicion from before the clock was set back begins anew.
+        let unchanged =
+            before.len() == orphans.len() && before.iter().all(|(id, since)| is_orphan(id) && *since <= now);
         if !dry && !unchanged {
             self.notebook
                 .edit(&mut |notes| {

@@ -9,7 +9,7 @@ use crate::application::ApplicationError;
 use crate::application::budget::Budget;
 use crate::domain::machine::Machine;
 use crate::domain::template::ProviderApi;
-use crate::domain::{MachineId, RequestId};
+use crate::domain::{MachineId, RequestId, Timestamp};
 
 /// What was done about requests that nobody asked about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,9 +43,20 @@ impl Engine {
             recovered.unconfirmed = self.sync(&open).await?.unconfirmed;
         }
         recovered.brought_forward = open;
-        for id in self.store.unclaimed(self.patient_since(self.care.unclaimed_after)).await? {
+        let (now, patient_since) = (self.clock.now(), self.patient_since(self.care.unclaimed_after));
+        for id in self.store.unclaimed(Timestamp::from_millis(i64::MAX)).await? {
             if !dry && !Budget::current().allows_new_step() {
                 break;
+            }
+            let Some(accepted) = self.store.request(&id).await?.map(|request| request.snapshot().created_at) else {
+                continue;
+            };
+            if accepted > now && !dry {
+                // The clock was set back since; its hour begins now.
+                self.change(&id, |_| Ok(())).await?;
+            }
+            if accepted >= patient_since {
+                continue;
             }
             if let Some(hosts) = self.give_up(&id, dry).await? {
                 recovered.given_up.insert(id, hosts);

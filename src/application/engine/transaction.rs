@@ -54,6 +54,8 @@ impl Engine {
             };
             let request_before = case.request.snapshot().clone();
             let machines_before: Vec<_> = case.machines.iter().map(|machine| machine.snapshot().clone()).collect();
+            case.request.take_back_times(self.clock.now());
+            case.machines.iter_mut().for_each(|machine| machine.take_back_times(self.clock.now()));
             let answer = decide(&mut case)?;
             let mut changes = Changes::default();
             if *case.request.snapshot() != request_before {

@@ -17,7 +17,7 @@ use crate::domain::*;
 
 /// What becomes of the next create call.
 pub(crate) enum Fate {
-    /// It launches so many and says so.
+    /// It launches so many, or all it was asked for if that is less, and says so.
     Launches(u32),
     /// It launches everything and its answer is lost.
     AnswerLost,
@@ -168,7 +168,7 @@ impl Fulfilment for FakeCloud {
         };
         let (count, lost) = match fate {
             Some(Fate::Fails(class)) => return error(class),
-            Some(Fate::Launches(count)) => (count, false),
+            Some(Fate::Launches(count)) => (count.min(launch.attempt.count), false),
             Some(Fate::AnswerLost) => (launch.attempt.count, true),
             None => (launch.attempt.count, false),
         };

@@ -182,6 +182,16 @@ impl Machine {
         self.become_status(sighting.status, sighting.reason.clone());
     }
 
+    /// Takes in that the clock was set back to `now`: what lies ahead of it counts as having happened now.
+    pub fn take_back_times(&mut self, now: Timestamp) {
+        let state = &mut self.state;
+        let times =
+            [Some(&mut state.known_since), state.ending_since.as_mut(), state.unseen.as_mut().map(|u| &mut u.since)];
+        for time in times.into_iter().flatten().filter(|time| time.is_ahead_of(now)) {
+            *time = now;
+        }
+    }
+
     /// Takes in that a complete and successful answer of the cloud did not have the host. Only enough of these over
     /// enough time mean that it is gone.
     pub fn miss(&mut self, at: Moment) {

@@ -39,6 +39,20 @@ impl Request {
         Ok(request)
     }
 
+    /// Takes in that the clock was set back to `now` since the request was made: its time begins anew, or its deadline
+    /// would be as much later as the clock was set back.
+    pub fn take_back_times(&mut self, now: Timestamp) {
+        if !self.state.created_at.is_ahead_of(now) {
+            return;
+        }
+        let term = self.state.deadline.since(self.state.created_at);
+        self.state.created_at = now;
+        self.state.deadline = now.after(term);
+        if let Body::Acquire(acquire) = &mut self.state.body {
+            acquire.attempts.iter_mut().for_each(|attempt| attempt.recorded_at = attempt.recorded_at.min(now));
+        }
+    }
+
     /// Takes in that Host Factory asked about the request.
     pub fn claim(&mut self, at: Timestamp) {
         if self.state.claimed_at.is_none() {

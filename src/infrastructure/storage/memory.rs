@@ -56,6 +56,11 @@ impl MemoryStore {
         lock(&self.kept).failures.push_back(None);
     }
 
+    /// Lets every commit to come pass.
+    pub fn stop_failing(&self) {
+        lock(&self.kept).failures.clear();
+    }
+
     /// Returns every event there is, delivered ones included.
     pub fn events(&self) -> Vec<EventEnvelope> {
         lock(&self.kept).state.events.clone()
