@@ -7,6 +7,8 @@ mod cli;
 mod contract;
 #[cfg(all(feature = "aws", unix))]
 mod e2e;
+#[cfg(unix)]
+mod faults;
 mod life;
 mod scripts;
 mod support;
