@@ -18,6 +18,8 @@ unset HOSTFACTORY_TEST_PYTHON HOSTFACTORY_CACHE # variables that the program doe
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 mkdir -p "$scratch"/{conf,work,log}
+# The emulator has no rates; what the limiter itself costs is in the figures.
+export HOSTFACTORY_PROVIDER_AWS_RATE_SCALE_PERCENT=10000
 export HF_PROVIDER_NAME=bench HF_PROVIDER_CONFDIR=$scratch/conf HF_PROVIDER_WORKDIR=$scratch/work HF_PROVIDER_LOGDIR=$scratch/log
 python3 - "$scratch/conf/benchprov_templates.json" <<'PY'
 import json, sys

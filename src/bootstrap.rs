@@ -135,10 +135,7 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
             work_dir: work.clone(),
             configured: settings.installation_id.clone(),
         })
-        .with_component_parameters::<FileNotebook>(FileNotebookParameters {
-            work_dir: work.clone(),
-            ..Default::default()
-        })
+        .with_component_parameters::<FileNotebook>(FileNotebookParameters { work_dir: work.clone() })
         .with_component_parameters::<Simulation>(SimulationParameters { settings: settings.simulated.clone() })
         .with_component_parameters::<Engine>(EngineParameters {
             policy: settings.policy.clone(),

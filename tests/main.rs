@@ -6,6 +6,8 @@ mod architecture;
 mod cli;
 mod contract;
 #[cfg(all(feature = "aws", unix))]
+mod credentials;
+#[cfg(all(feature = "aws", unix))]
 mod e2e;
 #[cfg(unix)]
 mod faults;

@@ -56,8 +56,13 @@ impl Budget {
         left.saturating_sub(Self::TO_ANSWER.min(left / 4))
     }
 
+    /// Returns the time left in which new cloud steps are begun.
+    pub fn until_soft(&self) -> Duration {
+        self.soft.min(self.hard).saturating_sub(self.started.elapsed())
+    }
+
     /// Returns whether a new cloud step may still be begun.
     pub fn allows_new_step(&self) -> bool {
-        self.started.elapsed() < self.soft.min(self.hard)
+        !self.until_soft().is_zero()
     }
 }

@@ -13,7 +13,7 @@ pub struct AwsSettings {
     pub region: Option<String>,
     /// A profile of the shared AWS configuration.
     pub profile: Option<String>,
-    /// An endpoint other than the region's own, for EC2 and Systems Manager: private, or an emulator.
+    /// An endpoint other than the region's own, for EC2, Systems Manager and STS: private, or an emulator.
     pub endpoint_url: Option<String>,
     /// An ini file with a `[default]` section (`AWS_CREDENTIAL_FILE`).
     pub credential_file: Option<PathBuf>,
@@ -33,6 +33,10 @@ pub struct AwsSettings {
     pub describe_retries: u32,
     /// The wait before the n-th repetition of a describe call is n times this.
     pub describe_interval: Duration,
+    /// How many hundredths of AWS's published rates this installation uses; 0 lets every call pass.
+    pub rate_percent: u32,
+    /// How long nobody asks after the first "slow down" of AWS; each further one doubles it.
+    pub first_pause: Duration,
     /// Tags for everything created, below the template's.
     pub tags: Vec<(String, String)>,
 }
@@ -62,6 +66,8 @@ impl Default for AwsSettings {
             create_retries: 2,
             describe_retries: 2,
             describe_interval: Duration::from_millis(500),
+            rate_percent: 100,
+            first_pause: Duration::from_secs(2),
             tags: Vec::new(),
         }
     }

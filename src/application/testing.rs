@@ -186,7 +186,7 @@ impl Notebook for FakeNotebook {
     }
 }
 
-struct FakeInstallation;
+pub(crate) struct FakeInstallation;
 
 impl Installation for FakeInstallation {
     fn id(&self) -> Result<InstallationId, StorageError> {

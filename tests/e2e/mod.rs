@@ -141,7 +141,8 @@ fn a_request_costs_one_launch_a_poll_one_look_and_a_settled_request_nothing(kind
     cloud.configure(&sandbox, "json", &cloud.template("Small", &json!({})));
     let grid = grid(&sandbox);
     let request = grid.request("Small", 40);
-    assert_eq!(cloud.actions(), ["RunInstances"]);
+    // Whose credentials these are is asked once for a work folder and a key.
+    assert_eq!(cloud.actions(), ["GetCallerIdentity", "RunInstances"]);
     let mut polls = 1;
     let mut status = grid.status(&request);
     while status["status"] == "running" {
@@ -149,11 +150,13 @@ fn a_request_costs_one_launch_a_poll_one_look_and_a_settled_request_nothing(kind
         polls += 1;
     }
     assert_eq!(status["machines"].as_array().unwrap().len(), 40);
-    assert_eq!(cloud.actions()[1..], vec!["DescribeInstances"; polls]);
+    assert_eq!(cloud.actions()[2..], vec!["DescribeInstances"; polls]);
     // Moto's hosts run when they are first looked at; AWS's take a while, as the emulator's do.
     assert!(matches!(kind, Kind::Emulated) || polls == 1);
     assert_eq!(grid.status(&request), status);
-    assert_eq!(cloud.actions().len(), 1 + polls);
+    assert_eq!(cloud.actions().len(), 2 + polls);
+    grid.request("Small", 5);
+    assert_eq!(cloud.actions()[2 + polls..], ["RunInstances"]);
 }
 
 fn an_alias_a_larger_root_volume_and_spot_reach_the_cloud(kind: Kind) {
@@ -174,7 +177,7 @@ fn an_alias_a_larger_root_volume_and_spot_reach_the_cloud(kind: Kind) {
             "{host}"
         );
     }
-    assert_eq!(cloud.actions()[..3], ["GetParameter", "DescribeImages", "RunInstances"]);
+    assert_eq!(cloud.actions()[1..4], ["GetParameter", "DescribeImages", "RunInstances"]);
 }
 
 fn the_aliases_of_a_request_that_cannot_be_resolved_launch_nothing(kind: Kind) {

@@ -49,6 +49,7 @@ impl Engine {
                 for machine in &mut case.machines {
                     seen.show_to(machine, self.moment());
                 }
+                case.request.count_lost(&case.machines);
                 case.request.plan_attempts(&installation, self.moment());
                 case.request.settle(&case.machines, &self.policy, self.moment())?;
                 let usable = case.request.status() == RequestStatus::Complete;

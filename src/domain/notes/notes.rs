@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Account, Brake, Bucket, PoolMarks};
-use crate::domain::{MachineId, TemplateId, Timestamp};
+use crate::domain::{Digest, MachineId, TemplateId, Timestamp};
 
 /// Work that is not asked for by any call and done by whichever call finds it due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,8 +20,8 @@ pub enum Duty {
     Purge,
     /// The store is copied.
     Copy,
-    /// The hosts' spot notices are read.
-    SpotNotices,
+    /// The cloud is asked whose credentials these are, after it did not say.
+    Identity,
     /// This machine is noted as a user of the work folder.
     Presence,
 }
@@ -60,6 +60,7 @@ pub struct Notes {
     pub nodes: BTreeMap<String, Timestamp>,
     watch: Option<Watch>,
     begun: BTreeMap<Duty, Timestamp>,
+    spot_looks: BTreeMap<Digest, Timestamp>,
     leases: BTreeMap<String, Lease>,
 }
 
@@ -100,6 +101,16 @@ impl Notes {
         self.watch.is_some_and(|w| w.until <= now && now.since(w.until) < Duration::from_secs(30))
     }
 
+    /// Takes it on to read the spot notices of these hosts, unless just these were read less than `every` ago. One
+    /// time for all hosts would let calls about some of them keep the notices of the others from being read at all.
+    pub fn look_for_notices(&mut self, hosts: &Digest, every: Duration, now: Timestamp) -> bool {
+        let due = self.spot_looks.get(hosts).is_none_or(|looked| is_over(*looked, every, now));
+        if due {
+            self.spot_looks.insert(hosts.clone(), now);
+        }
+        due
+    }
+
     /// Gives `holder` the lease on `work` for `term`, unless another process has it.
     pub fn lease(&mut self, work: &str, holder: &str, term: Duration, now: Timestamp) -> bool {
         let taken = self.leases.get(work).is_some_and(|lease| {
@@ -128,6 +139,7 @@ impl Notes {
         self.pools.tidy(now);
         self.brakes.retain(|_, brake| !brake.is_over(now));
         self.leases.retain(|_, lease| lease.until > now);
+        self.spot_looks.retain(|_, looked| !is_over(*looked, Duration::from_mins(1), now));
         self.nodes.retain(|_, at| now.since(*at) < Duration::from_hours(24));
     }
 }
@@ -154,6 +166,19 @@ mod tests {
             [0, 30, 60, 61, 119, 120].map(|second| notes.take_on(Duty::Recovery, MINUTE, at(second))).into();
         assert_eq!(done, [false, false, true, false, false, true]);
         assert!(!notes.take_on(Duty::Purge, MINUTE, at(120)), "each duty has its own time");
+    }
+
+    #[test]
+    fn notices_of_the_same_hosts_are_read_once_in_their_time_and_of_others_at_once() {
+        let mut notes = Notes::default();
+        let (one, other) = (Digest::of(&["i-1"]), Digest::of(&["i-1", "i-2"]));
+        let every = Duration::from_secs(20);
+        let looks: Vec<bool> = [(&one, 0), (&one, 19), (&other, 19), (&one, 20), (&other, 38), (&one, -5)]
+            .map(|(hosts, second)| notes.look_for_notices(hosts, every, at(second)))
+            .into();
+        assert_eq!(looks, [true, false, true, true, false, true]);
+        notes.tidy(at(100));
+        assert_eq!(notes, Notes::default());
     }
 
     #[test]

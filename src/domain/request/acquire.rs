@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Attempt, AttemptState, Pool, Verdict};
 use crate::domain::failure::AttemptVerdict;
-use crate::domain::machine::MachineStatus;
+use crate::domain::machine::{Machine, MachineStatus};
 use crate::domain::template::ProviderApi;
 use crate::domain::{
     AccountName, ClientToken, Digest, InstallationId, MachineCount, MachineId, RequestId, TemplateId, Timestamp,
@@ -58,6 +58,9 @@ pub struct Acquire {
     pub attempts: Vec<Attempt>,
     /// How many hosts were taken in by tag rather than launched by an attempt of ours.
     pub adopted: u32,
+    /// Launched hosts that the cloud took back for want of capacity before they ran; others are asked for in their stead.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost: u32,
     /// The frozen verdicts, once the request is settled.
     pub outcomes: Vec<Outcome>,
 }
@@ -65,7 +68,8 @@ pub struct Acquire {
 impl Acquire {
     /// Returns how many hosts have been launched, may have been launched, or were adopted.
     pub fn claimed(&self) -> u32 {
-        self.attempts.iter().map(Attempt::claims).sum::<u32>().saturating_add(self.adopted)
+        let launched = self.attempts.iter().map(Attempt::claims).fold(self.adopted, u32::saturating_add);
+        launched.saturating_sub(self.lost)
     }
 
     /// Returns whether every attempt failed before it could be sent (R-9 does not apply: there was nothing to find).
@@ -75,6 +79,18 @@ impl Acquire {
                 AttemptState::Failed { class, .. } => class.proves_nothing_was_done(),
                 AttemptState::Open | AttemptState::Launched { .. } => false,
             })
+    }
+
+    /// Takes in which hosts the cloud took back before they ran because it had no capacity for them after all, at most as
+    /// many as are wanted.
+    pub(super) fn count_lost(&mut self, machines: &[Machine]) {
+        let taken_back = |machine: &&Machine| {
+            let host = machine.snapshot();
+            let shortage = host.reason.as_ref().is_some_and(|reason| reason.starts_with("Server.Insufficient"));
+            host.status == MachineStatus::Terminated && shortage && !machine.is_ending()
+        };
+        let lost = u32::try_from(machines.iter().filter(taken_back).count()).unwrap_or(u32::MAX);
+        self.lost = self.lost.max(lost.min(self.wanted.get()));
     }
 
     /// Returns whether the outcome of an attempt is not known.
@@ -168,4 +184,9 @@ impl Acquire {
         let lead = format!("{usable} of {} hosts are usable", self.wanted);
         if reasons.is_empty() { lead } else { format!("{lead}. {}", reasons.join(". ")) }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

@@ -30,6 +30,7 @@ impl Request {
             batch_limit: policy.batch_limit,
             attempts: Vec::new(),
             adopted: found,
+            lost: 0,
             outcomes: Vec::new(),
         };
         let machine_ids = hosts.iter().map(|host| host.id().clone()).collect();
@@ -68,6 +69,17 @@ impl Request {
             self.change_status(RequestStatus::CompleteWithError, message)?;
         }
         Ok(true)
+    }
+
+    /// Takes in that hosts were lost before they ran because the cloud had no capacity for them after all, so that others
+    /// are asked for in their stead as long as there is time (`faults.md` row 74).
+    pub fn count_lost(&mut self, machines: &[Machine]) {
+        let settled = self.is_settled();
+        if let Body::Acquire(acquire) = &mut self.state.body
+            && !settled
+        {
+            acquire.count_lost(machines);
+        }
     }
 
     /// Takes in hosts of an open request that were found by its tag and that no attempt accounts for, if it still lacks

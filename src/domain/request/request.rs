@@ -81,6 +81,7 @@ impl Request {
             batch_limit: policy.batch_limit,
             attempts: Vec::new(),
             adopted: 0,
+            lost: 0,
             outcomes: Vec::new(),
         };
         let hosts = wanted.get();

@@ -53,8 +53,8 @@ fn request(wanted: u32, pools: usize, policy: &RequestPolicy) -> Request {
     request
 }
 
-fn host(n: usize, status: MachineStatus) -> Machine {
-    let seen = Sighting {
+fn sighting(n: usize, status: MachineStatus) -> Sighting {
+    Sighting {
         id: format!("i-{n:017x}").parse().unwrap(),
         status,
         name: Some(format!("host-{n}").parse().unwrap()),
@@ -69,8 +69,11 @@ fn host(n: usize, status: MachineStatus) -> Machine {
         owner: None,
         request: None,
         template: None,
-    };
-    Machine::seen(&seen, ProviderApi::Simulated, Origin::HostFactory, at(0))
+    }
+}
+
+fn host(n: usize, status: MachineStatus) -> Machine {
+    Machine::seen(&sighting(n, status), ProviderApi::Simulated, Origin::HostFactory, at(0))
 }
 
 fn counts(request: &Request) -> Vec<u32> {
@@ -252,4 +255,31 @@ proptest! {
             prop_assert!(!request.is_settled() || !acquire.has_open_attempt());
         }
     }
+}
+
+#[test]
+fn row_74_hosts_that_are_taken_back_for_want_of_capacity_are_asked_for_again_once_each() {
+    let taken_back = |n| {
+        let mut machine = host(n, MachineStatus::Pending);
+        machine.see(&Sighting {
+            status: MachineStatus::Terminated,
+            reason: Some("Server.InsufficientInstanceCapacity: none left".to_owned()),
+            ..sighting(n, MachineStatus::Pending)
+        });
+        machine
+    };
+    let policy = RequestPolicy::default();
+    let mut request = request(2, 1, &policy);
+    assert!(request.attempt_launched(1, 2, None));
+    let lost = [taken_back(1), host(2, MachineStatus::Running)];
+    for _ in 0..3 {
+        request.count_lost(&lost);
+    }
+    assert_eq!(request.plan_attempts(&installation(), at(5).into()), 1);
+    assert_eq!(request.as_acquire().unwrap().attempts.last().unwrap().count, 1);
+    assert!(!request.settle(&lost, &policy, at(6).into()).unwrap(), "another is on its way");
+    assert!(request.attempt_launched(2, 1, None));
+    let hosts = [taken_back(1), host(2, MachineStatus::Running), host(3, MachineStatus::Running)];
+    assert!(request.settle(&hosts, &policy, at(7).into()).unwrap());
+    assert_eq!(request.status(), RequestStatus::Complete);
 }

@@ -276,10 +276,12 @@ impl Layers {
             create_retries: self.small("provider.aws.createRetries"),
             describe_retries: self.small("provider.aws.describeRetries"),
             describe_interval: self.millis("provider.aws.describeIntervalMs"),
+            rate_percent: self.small("provider.aws.rateScalePercent"),
             tags: match self.get("provider.aws.tags") {
                 Some((Setting::Tags(tags), _)) => tags.clone(),
                 _ => Vec::new(),
             },
+            ..AwsSettings::default()
         })
     }
 

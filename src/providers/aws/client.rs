@@ -1,39 +1,45 @@
 //! The SDK clients, built once and on first use (R-49: a call that is answered from the store builds none).
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_ec2::config::IdentityCache;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use shaku::{Component, Interface};
 use tokio::sync::OnceCell;
 
+use super::held::Held;
+use super::identity::Identity;
+use super::limit::Limiter;
+use super::retry::Gate;
+use super::whole::WholeAnswers;
 use super::{credentials, http};
 use crate::application::ProviderError;
+use crate::application::ports::{Clock, Notebook};
 use crate::application::settings::AwsSettings;
 use crate::domain::FailureClass;
-
-/// How long finding credentials may take. Off EC2 the host's metadata service does not answer.
-const IDENTITY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The clients of the services we ask.
 #[derive(Debug, Clone)]
 pub struct Clients {
     pub(super) ec2: aws_sdk_ec2::Client,
     pub(super) ssm: aws_sdk_ssm::Client,
+    pub(super) gate: Gate,
 }
 
 /// Gives clients and settings to the components of this provider.
 #[async_trait]
 pub trait ClientSource: Interface {
-    /// Returns the clients, built by the first call.
+    /// Returns the clients, built by the first call, which also finds the credentials and makes sure whose they are.
     ///
     /// # Errors
-    /// [`ProviderError`] of class `Invalid` when the settings do not do.
+    /// [`ProviderError`] of class `Invalid` when the settings do not do; of class `AuthExpired` when there are no
+    /// credentials, or those of another account than the work folder's.
     async fn clients(&self) -> Result<&Clients, ProviderError>;
 
     /// Returns the settings.
@@ -44,6 +50,10 @@ pub trait ClientSource: Interface {
 #[derive(Component)]
 #[shaku(interface = ClientSource)]
 pub struct AwsClients {
+    #[shaku(inject)]
+    notebook: Arc<dyn Notebook>,
+    #[shaku(inject)]
+    clock: Arc<dyn Clock>,
     /// How to reach AWS.
     #[shaku(default)]
     settings: AwsSettings,
@@ -58,8 +68,13 @@ pub struct AwsClients {
 impl AwsClients {
     /// Returns clients that speak through `http_client`.
     #[cfg(test)]
-    pub(super) fn over(settings: AwsSettings, http_client: SharedHttpClient) -> Self {
-        Self { settings, http_client: Some(http_client), clients: OnceCell::new() }
+    pub(super) fn over(
+        settings: AwsSettings,
+        http_client: SharedHttpClient,
+        notebook: Arc<dyn Notebook>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { notebook, clock, settings, http_client: Some(http_client), clients: OnceCell::new() }
     }
 
     async fn build(&self) -> Result<Clients, ProviderError> {
@@ -69,12 +84,15 @@ impl AwsClients {
                 let text = "no AWS region is configured; set provider.aws.region or AWS_REGION";
                 ProviderError::new("configuration", FailureClass::Invalid, text)
             })?;
-        let region = Region::new(region.to_owned());
+        let name = region.to_owned();
+        let region = Region::new(name.clone());
         let (http, metadata_http) = match &self.http_client {
             Some(client) => (client.clone(), client.clone()),
             None => (http::client(settings)?, http::direct_client()),
         };
         let credentials = credentials::provider(settings, &region, http.clone(), metadata_http).await;
+        let credentials = Arc::new(Held::new(credentials, self.clock.clone()));
+        let shared: Arc<dyn ProvideCredentials> = credentials.clone();
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(settings.connect_timeout)
             .operation_attempt_timeout(settings.attempt_timeout)
@@ -82,8 +100,9 @@ impl AwsClients {
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(region)
             .http_client(http)
-            .credentials_provider(credentials)
-            .identity_cache(IdentityCache::lazy().load_timeout(IDENTITY_TIMEOUT).build())
+            .credentials_provider(SharedCredentialsProvider::from(shared))
+            // `Held` keeps them, and lets go of them when AWS refuses them.
+            .identity_cache(IdentityCache::no_cache())
             .timeout_config(timeouts)
             // One attempt each: `retry` decides what is sent again.
             .retry_config(RetryConfig::disabled());
@@ -94,14 +113,26 @@ impl AwsClients {
             loader = loader.endpoint_url(url);
         }
         let config = loader.load().await;
-        Ok(Clients { ec2: aws_sdk_ec2::Client::new(&config), ssm: aws_sdk_ssm::Client::new(&config) })
+        let ec2 = aws_sdk_ec2::config::Builder::from(&config).interceptor(WholeAnswers).build();
+        let (notebook, clock) = (self.notebook.clone(), self.clock.clone());
+        Ok(Clients {
+            ec2: aws_sdk_ec2::Client::from_conf(ec2),
+            ssm: aws_sdk_ssm::Client::new(&config),
+            gate: Gate {
+                limiter: Arc::new(Limiter::new(settings, notebook.clone(), clock.clone())),
+                identity: Arc::new(Identity::new(config, credentials, name, notebook, clock.clone())),
+                clock,
+            },
+        })
     }
 }
 
 #[async_trait]
 impl ClientSource for AwsClients {
     async fn clients(&self) -> Result<&Clients, ProviderError> {
-        self.clients.get_or_try_init(|| self.build()).await
+        let clients = self.clients.get_or_try_init(|| self.build()).await?;
+        clients.gate.identity.check().await?;
+        Ok(clients)
     }
 
     fn settings(&self) -> &AwsSettings {
@@ -117,19 +148,22 @@ impl fmt::Debug for AwsClients {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use shaku::{HasComponent, HasComponentMap, module};
 
     use super::*;
     use crate::application::ports::{Fulfilment, Host, Observation};
     use crate::domain::template::{PriceType, ProviderApi, ProviderKind};
+    use crate::infrastructure::clock::SystemClock;
+    use crate::infrastructure::storage::{FileInstallation, FileNotebook, FileNotebookParameters};
     use crate::providers::aws::fake::{FakeAws, Reply};
     use crate::providers::aws::{AwsObservation, RunInstances};
 
     module! {
         Wired {
             components = [
+                #[lazy] SystemClock,
+                #[lazy] FileNotebook,
+                #[lazy] FileInstallation,
                 #[lazy] AwsClients,
                 #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] RunInstances,
                 #[lazy] #[keyed(dyn Observation, ProviderKind)] AwsObservation
@@ -145,7 +179,9 @@ mod tests {
     #[tokio::test]
     async fn components_share_one_source_and_ask_nobody_when_they_are_built() {
         let fake = FakeAws::new(|_| Reply::Lost);
+        let work = tempfile::tempdir().unwrap();
         let module = Wired::builder()
+            .with_component_parameters::<FileNotebook>(FileNotebookParameters { work_dir: work.path().to_owned() })
             .with_component_parameters::<AwsClients>(AwsClientsParameters {
                 settings: fake.settings(),
                 http_client: Some(fake.http_client()),
@@ -161,7 +197,10 @@ mod tests {
         assert_eq!(source.settings().region.as_deref(), Some("eu-west-1"));
         assert!(fake.seen().is_empty());
         assert_eq!(observation.observe(&hosts()).await.unwrap_err().class, FailureClass::Network);
-        assert_eq!(fake.actions(), ["DescribeInstances"; 3]);
+        assert_eq!(
+            fake.actions(),
+            ["GetCallerIdentity", "DescribeInstances", "DescribeInstances", "DescribeInstances"]
+        );
     }
 
     #[tokio::test]
@@ -180,8 +219,7 @@ mod tests {
         let fake = FakeAws::new(|_| Reply::Lost);
         let settings = AwsSettings { credential_file: Some("/nonexistent/keys".into()), ..fake.settings() };
         let clients = fake.clients_with(settings);
-        let outcome = clients.clients().await.unwrap().ec2.describe_instances().send().await;
-        let error = crate::providers::aws::error::provider_error("DescribeInstances", &outcome.unwrap_err());
+        let error = clients.clients().await.unwrap_err();
         assert_eq!(error.class, FailureClass::AuthExpired);
         assert!(error.is_auth() && error.message.contains("/nonexistent/keys"), "{error}");
         assert!(fake.seen().is_empty());

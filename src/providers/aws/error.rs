@@ -4,15 +4,19 @@
 //! Invariant: the SDK's error is not kept as a source, since its text and `Debug` hold AWS's words unmasked.
 
 use std::error::Error;
+use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 
 use super::codes::{class_of, class_of_status};
 use crate::application::ProviderError;
-use crate::domain::FailureClass;
+use crate::application::error::Cause;
+use crate::domain::{FailureClass, Timestamp};
 
 /// The longest message that is passed on.
 const LONGEST_MESSAGE: usize = 600;
@@ -35,12 +39,13 @@ where
             let code = metadata.code().map(|code| plain(code, 100));
             let class = metadata.code().and_then(class_of).unwrap_or_else(|| class_of_status(status));
             let text = metadata.message().map_or_else(|| format!("HTTP status {status}"), explained);
-            let hint = if matches!(metadata.code(), Some("RequestExpired" | "SignatureDoesNotMatch")) {
-                " (is the clock of this host right?)"
-            } else {
-                ""
-            };
-            ProviderError { operation: operation.to_owned(), class, code, message: text + hint, source: None }
+            // `with_skew` compares it with our clock.
+            let is_about_time = matches!(metadata.code(), Some("RequestExpired" | "SignatureDoesNotMatch"));
+            let dated = failure.raw().headers().get("date").filter(|_| is_about_time);
+            let dated = dated.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+            let hint = if is_about_time && dated.is_none() { " (is the clock of this host right?)" } else { "" };
+            let source = dated.map(|date| Box::new(Dated(date)) as Cause);
+            ProviderError { operation: operation.to_owned(), class, code, message: text + hint, source }
         }
         SdkError::ResponseError(failure) => {
             let status = failure.raw().status().as_u16();
@@ -60,26 +65,12 @@ where
 fn dispatch_error(operation: &str, error: &(dyn Error + 'static)) -> ProviderError {
     let mut cause = Some(error);
     while let Some(current) = cause {
-        match current.downcast_ref::<CredentialsError>() {
-            Some(CredentialsError::CredentialsNotLoaded(_)) => {
-                return ProviderError::new(operation, FailureClass::AuthExpired, NO_CREDENTIALS);
-            }
-            Some(other) => {
-                let why = causes(other);
-                let text = if why.contains("IMDS") {
-                    format!("{NO_CREDENTIALS} ({why})")
-                } else {
-                    format!("the AWS credentials could not be loaded: {why}")
-                };
-                return ProviderError::new(operation, FailureClass::AuthExpired, text);
-            }
-            None => cause = current.source(),
+        if let Some(missing) = current.downcast_ref::<CredentialsError>() {
+            return credentials_error(operation, missing);
         }
+        cause = current.source();
     }
     let text = causes(error);
-    if text.contains("identity resolver timed out") {
-        return ProviderError::new(operation, FailureClass::AuthExpired, format!("{NO_CREDENTIALS} ({text})"));
-    }
     // The HTTP client says in its text, and nowhere else, that it never had a connection.
     let class = if text.contains("client error (Connect)") { FailureClass::Unreachable } else { FailureClass::Network };
     let hint = if text.contains("invalid peer certificate") {
@@ -90,6 +81,48 @@ fn dispatch_error(operation: &str, error: &(dyn Error + 'static)) -> ProviderErr
         ""
     };
     ProviderError::new(operation, class, text + hint)
+}
+
+/// Returns what it means that credentials could not be had.
+pub(super) fn credentials_error(operation: &str, error: &CredentialsError) -> ProviderError {
+    let why = causes(error);
+    let text = match error {
+        CredentialsError::CredentialsNotLoaded(_) => NO_CREDENTIALS.to_owned(),
+        CredentialsError::ProviderTimedOut(_) => format!("{NO_CREDENTIALS} ({why})"),
+        _ if why.contains("IMDS") => format!("{NO_CREDENTIALS} ({why})"),
+        _ => format!("the AWS credentials could not be loaded: {why}"),
+    };
+    ProviderError::new(operation, FailureClass::AuthExpired, text)
+}
+
+/// When AWS gave an answer, by its own clock.
+#[derive(Debug)]
+struct Dated(DateTime);
+
+impl fmt::Display for Dated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AWS's clock shows {} seconds since 1970", self.0.secs())
+    }
+}
+
+impl Error for Dated {}
+
+/// Says by how much our clock is off, where AWS refused a call for its time (`aws-semantics.md` section 10).
+pub(super) fn with_skew(error: ProviderError, now: Timestamp) -> ProviderError {
+    let dated = error.source.as_ref().and_then(|source| source.downcast_ref::<Dated>());
+    let Some(theirs) = dated.map(|dated| Timestamp::from_seconds(dated.0.secs())) else { return error };
+    let (off, direction) = if now > theirs { (now.since(theirs), "ahead") } else { (theirs.since(now), "behind") };
+    let minutes = off.as_secs() / 60;
+    let message = if minutes == 0 {
+        format!("{} (the clock of this host agrees with that of AWS)", error.message)
+    } else {
+        format!(
+            "{} (the clock of this host is {minutes} minutes {direction} of that of AWS, which takes at most 5; set it, \
+             best by NTP)",
+            error.message
+        )
+    };
+    ProviderError { message, source: None, ..error }
 }
 
 /// Returns an error for an answer that arrived and lacks what it must have. What the call did is not known.
@@ -121,14 +154,32 @@ pub(super) fn explained(message: &str) -> String {
     }
 }
 
-/// Control characters escaped, long text cut.
-fn plain(text: &str, longest: usize) -> String {
+/// Characters that change how a terminal or a viewer shows the text around them: controls, line separators, and marks of
+/// direction (fault 102).
+fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Hostile characters escaped, long text cut.
+pub(super) fn plain(text: &str, longest: usize) -> String {
     let escaped: String = text
         .chars()
         .take(longest)
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .flat_map(|c| if is_hostile(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
         .collect();
     if text.chars().count() > longest { escaped + "…" } else { escaped }
+}
+
+/// The last `longest` characters of what a host wrote to its console, masked; lines stay lines.
+pub(super) fn console(text: &str, longest: usize) -> Option<String> {
+    let shown: String = mask(text)
+        .chars()
+        .filter(|c| *c != '\r')
+        .flat_map(|c| if is_hostile(c) && c != '\n' { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .collect();
+    let start = shown.char_indices().rev().nth(longest - 1).map_or(0, |(at, _)| at);
+    shown.get(start..).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 /// Hides what may be an access key or a secret: `AKIA…`, `ASIA…`, and long runs of mixed letters and digits.
@@ -168,6 +219,9 @@ mod tests {
     use aws_smithy_runtime_api::client::result::ConnectorError;
 
     use super::*;
+    use crate::application::settings::AwsSettings;
+    use crate::providers::aws::client::{AwsClients, ClientSource};
+    use crate::providers::aws::fake::{FakeAws, Reply};
 
     #[test]
     fn keys_and_secrets_are_masked_and_ids_are_not() {
@@ -213,17 +267,11 @@ mod tests {
     #[tokio::test]
     async fn an_endpoint_that_nobody_listens_at_is_unreachable() {
         let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let settings = crate::application::settings::AwsSettings {
-            region: Some("us-east-1".to_owned()),
-            endpoint_url: Some(format!("http://{closed}")),
-            ..Default::default()
-        };
+        let fake = FakeAws::new(|_| Reply::Lost);
+        let settings = AwsSettings { endpoint_url: Some(format!("http://{closed}")), ..fake.settings() };
         let http = crate::providers::aws::http::direct_client();
-        let clients = crate::providers::aws::client::AwsClients::over(settings, http);
-        let ec2 = crate::providers::aws::client::ClientSource::clients(&clients).await.unwrap().ec2.clone();
-        let keys = aws_sdk_ec2::config::Credentials::new("AKID", "SECRET", None, None, "test");
-        let config = aws_sdk_ec2::config::Builder::new().credentials_provider(keys);
-        let error = ec2.describe_instances().customize().config_override(config).send().await.unwrap_err();
+        let clients = AwsClients::over(settings, http, fake.notebook.clone(), fake.clock.clone());
+        let error = clients.clients().await.unwrap().ec2.describe_instances().send().await.unwrap_err();
         assert_eq!(provider_error("DescribeInstances", &error).class, FailureClass::Unreachable);
     }
 }

@@ -1,7 +1,9 @@
 //! AWS as tests script it: an HTTP connector that answers by `Action` and remembers what it was asked.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -12,13 +14,19 @@ use aws_smithy_types::body::SdkBody;
 use tempfile::NamedTempFile;
 
 use super::client::AwsClients;
+use crate::application::ports::Clock;
 use crate::application::settings::AwsSettings;
+use crate::application::testing::FakeNotebook;
+use crate::domain::notes::{Account, Notes};
+use crate::domain::{Digest, Timestamp};
 
 /// What AWS does when it is asked.
 #[derive(Debug, Clone)]
 pub(super) enum Reply {
     /// An answer.
     Answer(u16, String),
+    /// The same, and AWS's clock shows this time.
+    Dated(u16, String, &'static str),
     /// The answer is lost.
     Lost,
 }
@@ -77,6 +85,51 @@ pub(super) struct FakeAws {
     script: Arc<Mutex<Script>>,
     seen: Arc<Mutex<Vec<Seen>>>,
     credentials: Arc<NamedTempFile>,
+    pub(super) notebook: Arc<FakeNotebook>,
+    pub(super) clock: Arc<TestClock>,
+}
+
+/// A clock that begins at noon of the last day of January 2026 and goes on as real time does, and by leaps.
+#[derive(Debug)]
+pub(super) struct TestClock {
+    started: Mutex<Option<Instant>>,
+    leaps: AtomicU64,
+}
+
+impl TestClock {
+    /// From now on it goes on by leaps only.
+    pub(super) fn freeze(&self) {
+        *self.started.lock().unwrap() = None;
+    }
+
+    pub(super) fn leap(&self, seconds: u64) {
+        self.leaps.fetch_add(seconds, Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        let running = self.started.lock().unwrap().map_or(Duration::ZERO, |started| started.elapsed());
+        let leaps = Duration::from_secs(self.leaps.load(Ordering::Relaxed));
+        Timestamp::from_seconds(1_769_860_800).after(running + leaps)
+    }
+}
+
+/// A credential file with this key.
+pub(super) fn keys_of(id: &str) -> String {
+    format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = not-a-secret\n")
+}
+
+/// The account that the work folder's hosts live in, and to which the fake's key belongs.
+pub(super) const ACCOUNT: &str = "123456789012";
+
+/// An answer of `GetCallerIdentity`.
+pub(super) fn caller(account: &str) -> Reply {
+    Reply::ok(format!(
+        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+         <Arn>arn:aws:iam::{account}:user/grid</Arn><UserId>AIDA</UserId><Account>{account}</Account>\
+         </GetCallerIdentityResult></GetCallerIdentityResponse>"
+    ))
 }
 
 impl std::fmt::Debug for FakeAws {
@@ -87,14 +140,25 @@ impl std::fmt::Debug for FakeAws {
 
 impl FakeAws {
     pub(super) fn new(script: impl FnMut(&Seen) -> Reply + Send + 'static) -> Self {
+        let mut notes = Notes::default();
+        let keys = vec![Digest::of(&["AKIDTEST"])];
+        notes.account = Some(Account { id: ACCOUNT.to_owned(), region: "eu-west-1".to_owned(), keys });
         let credentials = NamedTempFile::new().unwrap();
-        let text = b"[default]\naws_access_key_id = AKIDTEST\naws_secret_access_key = not-a-secret\n";
-        std::io::Write::write_all(&mut credentials.as_file(), text).unwrap();
+        std::io::Write::write_all(&mut credentials.as_file(), keys_of("AKIDTEST").as_bytes()).unwrap();
         Self {
             script: Arc::new(Mutex::new(Box::new(script))),
             seen: Arc::default(),
             credentials: Arc::new(credentials),
+            notebook: Arc::new(FakeNotebook(Mutex::new(notes))),
+            clock: Arc::new(TestClock { started: Mutex::new(Some(Instant::now())), leaps: AtomicU64::new(0) }),
         }
+    }
+
+    /// The work folder belongs to this account, or to none yet, and nobody has seen a key.
+    pub(super) fn of_account(self, id: Option<&str>) -> Self {
+        self.notebook.0.lock().unwrap().account =
+            id.map(|id| Account { id: id.to_owned(), region: "eu-west-1".to_owned(), keys: Vec::new() });
+        self
     }
 
     /// Answers in this order, whatever is asked; the last reply stays.
@@ -111,7 +175,9 @@ impl FakeAws {
         AwsSettings {
             region: Some("eu-west-1".to_owned()),
             credential_file: Some(self.credentials.path().to_owned()),
-            describe_interval: std::time::Duration::ZERO,
+            describe_interval: Duration::ZERO,
+            first_pause: Duration::from_millis(5),
+            rate_percent: 10_000,
             ..AwsSettings::default()
         }
     }
@@ -121,7 +187,7 @@ impl FakeAws {
     }
 
     pub(super) fn clients_with(&self, settings: AwsSettings) -> Arc<AwsClients> {
-        Arc::new(AwsClients::over(settings, self.http_client()))
+        Arc::new(AwsClients::over(settings, self.http_client(), self.notebook.clone(), self.clock.clone()))
     }
 
     pub(super) fn http_client(&self) -> SharedHttpClient {
@@ -151,6 +217,11 @@ impl HttpConnector for FakeAws {
         let reply = (self.script.lock().unwrap())(&seen);
         HttpConnectorFuture::ready(match reply {
             Reply::Answer(status, body) => Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body))),
+            Reply::Dated(status, body, date) => {
+                let mut answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+                answer.headers_mut().insert("date", date);
+                Ok(answer)
+            }
             Reply::Lost => Err(ConnectorError::io("connection reset by peer".into())),
         })
     }

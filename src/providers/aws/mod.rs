@@ -7,7 +7,10 @@ mod client;
 mod codes;
 mod credentials;
 mod error;
+mod held;
 mod http;
+mod identity;
+mod limit;
 mod observation;
 mod parameters;
 mod prepare;
@@ -17,9 +20,12 @@ mod run_instances;
 mod sighting;
 mod tags;
 mod terminate;
+mod whole;
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod faults_tests;
 
 pub use client::{AwsClients, AwsClientsParameters, ClientSource, Clients};
 pub use observation::AwsObservation;

@@ -2,23 +2,30 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{Filter, Instance, SpotInstanceRequest};
 use shaku::{Component, Keyed};
+use tracing::debug;
 
 use super::client::{ClientSource, Clients};
-use super::error::{incomplete, provider_error};
+use super::error::{console, incomplete, plain, provider_error};
+use super::identity::Certainty;
 use super::retry::{self, Policy};
 use super::{sighting, tags};
 use crate::application::ProviderError;
-use crate::application::ports::{Host, Observation, Search};
+use crate::application::ports::{Clock, Host, Installation, Notebook, Observation, Search};
 use crate::domain::machine::{Interruption, Sighting};
 use crate::domain::template::{PriceType, ProviderKind};
-use crate::domain::{ClientToken, FailureClass, HostName, MachineId};
+use crate::domain::{ClientToken, Digest, FailureClass, HostName, InstallationId, MachineId};
 
 /// The most values of all filters of one request (`aws-semantics.md` section 9).
 const MOST_FILTER_VALUES: usize = 200;
+/// The most hosts that are asked for by their ids; more are listed by our tag (R-40).
+const MOST_BY_ID: usize = 2_000;
+/// How long the spot notices of the same hosts are not read again (R-52).
+const BETWEEN_LOOKS: Duration = Duration::from_secs(20);
 /// The largest page.
 const PAGE: i32 = 1_000;
 const INSTANCES: &str = "DescribeInstances";
@@ -35,6 +42,12 @@ const GOING: [&str; 3] = ["marked-for-", "instance-terminated-", "instance-stopp
 pub struct AwsObservation {
     #[shaku(inject)]
     clients: Arc<dyn ClientSource>,
+    #[shaku(inject)]
+    installation: Arc<dyn Installation>,
+    #[shaku(inject)]
+    notebook: Arc<dyn Notebook>,
+    #[shaku(inject)]
+    clock: Arc<dyn Clock>,
 }
 
 impl Keyed for AwsObservation {
@@ -46,7 +59,12 @@ impl Keyed for AwsObservation {
 type Page<T> = (Vec<T>, Option<String>);
 
 /// Collects all pages, or none (R-42).
-async fn all_pages<T, F, S>(operation: &str, policy: Policy, read: S) -> Result<Vec<T>, ProviderError>
+async fn all_pages<T, F, S>(
+    clients: &Clients,
+    operation: &'static str,
+    policy: Policy,
+    read: S,
+) -> Result<Vec<T>, ProviderError>
 where
     F: Future<Output = Result<Page<T>, ProviderError>>,
     S: Fn(Option<String>) -> F,
@@ -54,7 +72,7 @@ where
     let mut all = Vec::new();
     let mut token: Option<String> = None;
     loop {
-        let (items, next) = retry::send(operation, policy, || read(token.clone())).await?;
+        let (items, next) = retry::send(&clients.gate, operation, policy, || read(token.clone())).await?;
         all.extend(items);
         let next = next.filter(|next| !next.is_empty());
         match next {
@@ -78,7 +96,7 @@ async fn instances(
     policy: Policy,
     filters: &[Filter],
 ) -> Result<Vec<(Option<String>, Instance)>, ProviderError> {
-    all_pages(INSTANCES, policy, |token| async move {
+    all_pages(clients, INSTANCES, policy, |token| async move {
         let answer = clients
             .ec2
             .describe_instances()
@@ -118,13 +136,45 @@ pub(super) async fn launched_with(
 }
 
 impl AwsObservation {
+    /// Returns the component over these clients.
+    #[cfg(test)]
+    pub(super) fn over(clients: Arc<dyn ClientSource>, notebook: Arc<dyn Notebook>, clock: Arc<dyn Clock>) -> Self {
+        Self { clients, installation: Arc::new(crate::application::testing::FakeInstallation), notebook, clock }
+    }
+
     fn policy(&self) -> Policy {
         Policy::describes(self.clients.settings())
     }
 
+    /// Those of `ids` that bear our tag, in pages that do not grow with their number (R-40).
+    async fn listed(&self, clients: &Clients, ids: &[&str]) -> Result<Vec<Sighting>, ProviderError> {
+        let installation = match self.installation.id() {
+            Ok(installation) => installation,
+            Err(error) => {
+                debug!(%error, "our own id cannot be read; hosts are asked for by theirs");
+                return Ok(Vec::new());
+            }
+        };
+        let found = instances(clients, self.policy(), &[owned_by(&installation)]).await?;
+        let asked: HashSet<&str> = ids.iter().copied().collect();
+        // A host of nobody's asking may be in any state; it must not spoil the sweep.
+        let found: Vec<_> =
+            found.into_iter().filter(|(_, host)| host.instance_id().is_some_and(|id| asked.contains(id))).collect();
+        sightings(&found)
+    }
+
+    /// Returns whether the notices of these hosts have not been read for a while (R-52). A notice that was read is kept
+    /// with its host, so that nothing is lost by not reading it again.
+    async fn is_due(&self, ids: &[&str]) -> bool {
+        let (hosts, now) = (Digest::of(ids), self.clock.now());
+        let mut due = true;
+        self.notebook.edit(&mut |notes| due = notes.look_for_notices(&hosts, BETWEEN_LOOKS, now)).await;
+        due
+    }
+
     async fn spot_requests(&self, ids: &[&str]) -> Result<Vec<SpotInstanceRequest>, ProviderError> {
         let clients = self.clients.clients().await?;
-        all_pages(SPOT_REQUESTS, self.policy(), |token| async move {
+        all_pages(clients, SPOT_REQUESTS, self.policy(), |token| async move {
             let answer = clients
                 .ec2
                 .describe_spot_instance_requests()
@@ -140,6 +190,17 @@ impl AwsObservation {
     }
 }
 
+fn owned_by(installation: &InstallationId) -> Filter {
+    filter(format!("tag:{}", tags::OWNER), [installation.as_str()])
+}
+
+/// That nothing was seen, and perhaps in another account than the hosts'.
+fn unconfirmed() -> ProviderError {
+    let text = "none of the hosts is there, and it is not known whether the credentials belong to their account; allow \
+                sts:GetCallerIdentity, or check credentials and region";
+    ProviderError::new(INSTANCES, FailureClass::Server, text)
+}
+
 /// The ids of these hosts, each once.
 fn ids_of<'a>(hosts: impl IntoIterator<Item = &'a Host>) -> Vec<&'a str> {
     let mut ids: Vec<&str> = hosts.into_iter().map(|host| host.id.as_str()).collect();
@@ -152,45 +213,61 @@ fn ids_of<'a>(hosts: impl IntoIterator<Item = &'a Host>) -> Vec<&'a str> {
 impl Observation for AwsObservation {
     async fn observe(&self, hosts: &[Host]) -> Result<Vec<Sighting>, ProviderError> {
         let ids = ids_of(hosts);
-        let mut seen = Vec::with_capacity(ids.len());
-        for batch in ids.chunks(MOST_FILTER_VALUES) {
-            let clients = self.clients.clients().await?;
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let clients = self.clients.clients().await?;
+        let mut seen = if ids.len() > MOST_BY_ID { self.listed(clients, &ids).await? } else { Vec::new() };
+        let known: HashSet<String> = seen.iter().map(|sighting| sighting.id.to_string()).collect();
+        let unseen: Vec<&str> = ids.into_iter().filter(|id| !known.contains(*id)).collect();
+        for batch in unseen.chunks(MOST_FILTER_VALUES) {
             let found = instances(clients, self.policy(), &[filter("instance-id", batch.iter().copied())]).await?;
             let asked: HashSet<&str> = batch.iter().copied().collect();
             seen.extend(sightings(&found)?.into_iter().filter(|sighting| asked.contains(sighting.id.as_str())));
+        }
+        if seen.is_empty() && clients.gate.identity.certainty().await != Certainty::Certain {
+            return Err(unconfirmed());
         }
         Ok(seen)
     }
 
     async fn find(&self, search: &Search) -> Result<Vec<Sighting>, ProviderError> {
-        let owned_by = |installation: &str| filter(format!("tag:{}", tags::OWNER), [installation]);
         let clients = self.clients.clients().await?;
-        match search {
-            Search::Token(token) => Ok(launched_with(clients, self.policy(), token).await?.0),
+        let seen = match search {
+            Search::Token(token) => launched_with(clients, self.policy(), token).await?.0,
             Search::Installation(installation) => {
                 let living = filter("instance-state-name", ["pending", "running", "stopping", "stopped"]);
-                sightings(&instances(clients, self.policy(), &[owned_by(installation.as_str()), living]).await?)
+                sightings(&instances(clients, self.policy(), &[owned_by(installation), living]).await?)?
             }
             Search::Request(installation, request) => {
                 let request = filter(format!("tag:{}", tags::REQUEST), [request.as_str()]);
-                sightings(&instances(clients, self.policy(), &[owned_by(installation.as_str()), request]).await?)
+                sightings(&instances(clients, self.policy(), &[owned_by(installation), request]).await?)?
             }
             Search::Names(installation, names) => {
                 let mut seen = Vec::new();
                 // One value of each request is the owner.
                 for batch in names.chunks(MOST_FILTER_VALUES - 1) {
                     let names = filter("private-dns-name", batch.iter().map(HostName::as_str));
-                    let filters = [owned_by(installation.as_str()), names];
+                    let filters = [owned_by(installation), names];
                     seen.extend(sightings(&instances(clients, self.policy(), &filters).await?)?);
                 }
-                Ok(seen)
+                seen
             }
+        };
+        // An installation may well have no host at all, and a look that finds none of it ends none.
+        let may_be_elsewhere = !matches!(search, Search::Installation(_));
+        if may_be_elsewhere && seen.is_empty() && clients.gate.identity.certainty().await == Certainty::Doubtful {
+            return Err(unconfirmed());
         }
+        Ok(seen)
     }
 
     async fn interruptions(&self, hosts: &[Host]) -> Result<Vec<(MachineId, Interruption)>, ProviderError> {
         let ids = ids_of(hosts.iter().filter(|host| host.price_type == PriceType::Spot));
         let mut notices = Vec::new();
+        if ids.is_empty() || !self.is_due(&ids).await {
+            return Ok(notices);
+        }
         for batch in ids.chunks(MOST_FILTER_VALUES) {
             for request in self.spot_requests(batch).await? {
                 let Some(status) = request.status() else { continue };
@@ -204,7 +281,7 @@ impl Observation for AwsObservation {
                     .and_then(sighting::timestamp)
                     .ok_or_else(|| incomplete(SPOT_REQUESTS, "missing field status.update_time"))?;
                 let id = id.parse().map_err(|error| incomplete(SPOT_REQUESTS, &format!("{error}")))?;
-                notices.push((id, Interruption { code: code.to_owned(), at }));
+                notices.push((id, Interruption { code: plain(code, 100), at }));
             }
         }
         Ok(notices)
@@ -212,7 +289,7 @@ impl Observation for AwsObservation {
 
     async fn console(&self, host: &MachineId) -> Result<Option<String>, ProviderError> {
         let clients = self.clients.clients().await?;
-        let answer = retry::send(CONSOLE, self.policy(), || async {
+        let answer = retry::send(&clients.gate, CONSOLE, self.policy(), || async {
             let call = clients.ec2.get_console_output().instance_id(host.as_str());
             call.send().await.map_err(|error| provider_error(CONSOLE, &error))
         })
@@ -220,9 +297,7 @@ impl Observation for AwsObservation {
         let output = answer.output().unwrap_or_default();
         let bytes = aws_smithy_types::base64::decode(output.trim())
             .map_err(|_| incomplete(CONSOLE, "the console output is not base64"))?;
-        let text = String::from_utf8_lossy(&bytes);
-        let start = text.char_indices().rev().nth(MOST_CONSOLE - 1).map_or(0, |(at, _)| at);
-        Ok(text.get(start..).filter(|text| !text.trim().is_empty()).map(str::to_owned))
+        Ok(console(&String::from_utf8_lossy(&bytes), MOST_CONSOLE))
     }
 }
 

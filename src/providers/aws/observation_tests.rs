@@ -21,7 +21,7 @@ fn hosts(count: u32) -> Vec<Host> {
 }
 
 fn over(fake: &FakeAws) -> AwsObservation {
-    AwsObservation { clients: fake.clients() }
+    AwsObservation::over(fake.clients(), fake.notebook.clone(), fake.clock.clone())
 }
 
 #[tokio::test]
@@ -77,6 +77,7 @@ async fn every_field_of_a_host_is_read() {
             tags: "team=a".to_owned(),
             reason: None,
             owner: Some("grid-1".to_owned()),
+            request: None,
             template: Some("T1".to_owned()),
         }
     );
@@ -221,4 +222,102 @@ async fn a_canary_in_the_words_of_aws_does_not_show() {
     for shown in [format!("{error}"), format!("{error:?}"), format!("{:?}", Mutex::new(error))] {
         assert!(!shown.contains(SECRET) && !shown.contains("AKIAIOSFODNN7EXAMPLE"), "{shown}");
     }
+}
+
+#[tokio::test]
+async fn more_than_two_thousand_hosts_are_listed_by_our_tag_and_the_rest_is_asked_for_by_id() {
+    // Those of the last hundred bear no tag of ours.
+    let fake = FakeAws::new(|seen| {
+        if seen.get("Filter.1.Name") != Some("tag:hostfactory:owner") {
+            let ids = seen.list("Filter.1.Value");
+            let found: Vec<String> = ids.into_iter().map(|id| instance(id, RUNNING, "")).collect();
+            return described(&found, None);
+        }
+        let page: u32 = seen.get("NextToken").map_or(0, |page| page.parse().unwrap());
+        let found: Vec<String> = (page * 1_000..(page * 1_000 + 1_000).min(2_001))
+            .map(|n| instance(&id(n), RUNNING, ""))
+            .chain([instance(&id(9_000 + page), (96, "resting"), "")])
+            .collect();
+        described(&found, (page < 2).then(|| (page + 1).to_string()).as_deref())
+    });
+    let seen = over(&fake).observe(&hosts(2_101)).await.unwrap();
+    let ids: HashSet<&str> = seen.iter().map(|sighting| sighting.id.as_str()).collect();
+    assert_eq!((seen.len(), ids.len()), (2_101, 2_101));
+    let calls = fake.seen();
+    assert_eq!(calls.len(), 4, "three pages and one batch");
+    assert_eq!(calls[0].below("Filter."), ["1.Name=tag:hostfactory:owner", "1.Value.1=grid-1"]);
+    assert_eq!((calls[0].get("MaxResults"), calls[3].list("Filter.1.Value").len()), (Some("1000"), 100));
+}
+
+#[tokio::test]
+async fn a_page_of_the_listing_that_fails_discards_it() {
+    let fake = FakeAws::in_order([
+        described(&[instance(&id(0), RUNNING, "")], Some("1")),
+        Reply::error(400, "InvalidNextToken", "no"),
+    ]);
+    assert_eq!(over(&fake).observe(&hosts(2_001)).await.unwrap_err().class, FailureClass::Paging);
+    assert_eq!(fake.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn an_installation_is_searched_for_hosts_that_live() {
+    let fake = FakeAws::in_order([
+        described(&[instance(&id(0), RUNNING, "")], Some("two")),
+        described(&[instance(&id(1), (0, "pending"), "")], None),
+    ]);
+    let found = over(&fake).find(&Search::Installation("grid-1".parse().unwrap())).await.unwrap();
+    assert_eq!(found.len(), 2);
+    let states = ["pending", "running", "stopping", "stopped"];
+    for call in fake.seen() {
+        assert_eq!(
+            (call.get("Filter.1.Name"), call.get("Filter.1.Value.1")),
+            (Some("tag:hostfactory:owner"), Some("grid-1"))
+        );
+        assert_eq!(
+            (call.get("Filter.2.Name"), call.list("Filter.2.Value")),
+            (Some("instance-state-name"), states.to_vec())
+        );
+    }
+}
+
+#[tokio::test]
+async fn spot_notices_of_the_same_hosts_are_read_once_in_twenty_seconds() {
+    const AT: &str = "<updateTime>2026-01-31T12:00:00.000Z</updateTime>";
+    let fake = FakeAws::new(|_| spot_page(&[spot_request(0, "marked-for-termination", AT)]));
+    fake.clock.freeze();
+    let both = [host(0, PriceType::Spot), host(1, PriceType::Spot)];
+    let looks = async |hosts: &[Host]| over(&fake).interruptions(hosts).await.unwrap().len();
+    assert_eq!((looks(&both).await, looks(&both).await), (1, 0), "by two processes");
+    fake.clock.leap(19);
+    assert_eq!(looks(&both).await, 0);
+    assert_eq!(looks(&both[..1]).await, 1, "nobody looked at this host alone");
+    fake.clock.leap(1);
+    assert_eq!(looks(&both).await, 1);
+    assert_eq!(fake.seen().len(), 3);
+}
+
+fn console_of(text: &[u8]) -> Reply {
+    let output = aws_smithy_types::base64::encode(text);
+    Reply::ok(format!("<GetConsoleOutputResponse><output>{output}</output></GetConsoleOutputResponse>"))
+}
+
+#[tokio::test]
+async fn the_end_of_a_console_is_masked_and_harmless() {
+    let mut text = "x".repeat(70_000);
+    text.push_str(
+        "\r\nkey AKIAIOSFODNN7EXAMPLE wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n\u{1b}[2J\u{202e}Kernel panic\n",
+    );
+    let fake = FakeAws::in_order([console_of(text.as_bytes())]);
+    let shown = over(&fake).console(&id(0).parse().unwrap()).await.unwrap().unwrap();
+    assert!(shown.chars().count() <= 2_000);
+    assert!(shown.ends_with("\nkey **** ****\n\\u{1b}[2J\\u{202e}Kernel panic"), "{shown}");
+    assert_eq!(fake.seen()[0].get("InstanceId"), Some(id(0).as_str()));
+    for empty in
+        [console_of(b""), console_of(b" \n"), Reply::ok("<GetConsoleOutputResponse></GetConsoleOutputResponse>")]
+    {
+        let fake = FakeAws::in_order([empty]);
+        assert_eq!(over(&fake).console(&id(0).parse().unwrap()).await.unwrap(), None);
+    }
+    let fake = FakeAws::in_order([console_of(b"\xff\xfe ok")]);
+    assert!(over(&fake).console(&id(0).parse().unwrap()).await.unwrap().unwrap().ends_with("ok"));
 }

@@ -100,7 +100,7 @@ pub(super) async fn frozen(
 /// The image that a Systems Manager parameter names; `name:3` and `name:label` are resolved by the service.
 async fn image_behind(clients: &Clients, policy: Policy, alias: &str) -> Result<String, ProviderError> {
     let name = alias.strip_prefix(ALIAS_PREFIX).unwrap_or(alias);
-    let answer = retry::send(PARAMETER, policy, || async {
+    let answer = retry::send(&clients.gate, PARAMETER, policy, || async {
         let answer = clients.ssm.get_parameter().name(name).send().await;
         answer.map_err(|error| {
             let failure = provider_error(PARAMETER, &error);
@@ -118,7 +118,7 @@ async fn image_behind(clients: &Clients, policy: Policy, alias: &str) -> Result<
 
 /// The root device is the image's to name; a guess would add a second disk.
 async fn root_device(clients: &Clients, policy: Policy, image: &str) -> Result<String, ProviderError> {
-    let answer = retry::send(IMAGES, policy, || async {
+    let answer = retry::send(&clients.gate, IMAGES, policy, || async {
         let answer = clients.ec2.describe_images().image_ids(image).send().await;
         answer.map_err(|error| provider_error(IMAGES, &error))
     })
@@ -141,7 +141,7 @@ async fn numbered(
     if !version.starts_with('$') {
         return Ok(FrozenTemplate { id: id.clone(), version: version.to_owned() });
     }
-    let answer = retry::send(TEMPLATES, policy, || async {
+    let answer = retry::send(&clients.gate, TEMPLATES, policy, || async {
         let answer = clients.ec2.describe_launch_templates().launch_template_ids(id).send().await;
         answer.map_err(|error| provider_error(TEMPLATES, &error))
     })
@@ -169,7 +169,7 @@ async fn cpu(
     }
     let names: Vec<InstanceType> =
         launch.instance_types.iter().map(|kind| InstanceType::from(kind.name.as_str())).collect();
-    let answer = retry::send(TYPES, policy, || async {
+    let answer = retry::send(&clients.gate, TYPES, policy, || async {
         let answer = clients.ec2.describe_instance_types().set_instance_types(Some(names.clone())).send().await;
         answer.map_err(|error| provider_error(TYPES, &error))
     })

@@ -3,13 +3,18 @@
 //!
 //! Invariants: a call is repeated unchanged, so with the same token; never after the budget allows no new step.
 
-use std::hash::{BuildHasher, RandomState};
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::debug;
 
+use super::error::with_skew;
+use super::identity::Identity;
+use super::limit::{Call, Limiter, jitter};
 use crate::application::ProviderError;
 use crate::application::budget::Budget;
+use crate::application::ports::Clock;
 use crate::application::settings::AwsSettings;
 use crate::domain::FailureClass;
 
@@ -47,39 +52,67 @@ impl Policy {
         match self.wait {
             Wait::Jitter => {
                 let ceiling = Self::FIRST_CEILING.saturating_mul(1 << (number - 1).min(10)).min(Self::LAST_CEILING);
-                // A fresh hasher is seeded at random.
-                let share = RandomState::new().hash_one(number) % 1_000;
-                ceiling.mul_f64(f64::from(u32::try_from(share).unwrap_or(0)) / 1_000.0)
+                jitter(ceiling, number)
             }
             Wait::Linear(interval) => interval.saturating_mul(number),
         }
     }
 }
 
-/// Returns whether the same call may succeed when it is sent again.
-fn is_passing(class: FailureClass) -> bool {
-    matches!(class, FailureClass::Throttle | FailureClass::Server | FailureClass::Network)
+/// What every call to AWS passes through.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) limiter: Arc<Limiter>,
+    pub(super) identity: Arc<Identity>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
-/// Sends until it succeeds, fails for good, or the policy or the budget is used up.
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("limiter", &self.limiter).field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+/// Returns whether other credentials may help.
+fn is_about_credentials(error: &ProviderError) -> bool {
+    error.class == FailureClass::AuthExpired && error.code.as_deref().is_some_and(|code| code != "RequestExpired")
+}
+
+/// Sends until it succeeds, fails for good, or the policy or the budget is used up. Credentials that AWS refuses are
+/// looked for once more.
 ///
 /// # Errors
-/// The last failure; class `Network` when the time ran out, which for a create call tells nothing about its effect.
-pub(super) async fn send<T, F, S>(operation: &str, policy: Policy, mut send_once: S) -> Result<T, ProviderError>
+/// The last failure of AWS; class `Network` when the time ran out, which for a create call tells nothing about its effect;
+/// class `Throttle` when our own limiter let nothing pass.
+pub(super) async fn send<T, F, S>(
+    gate: &Gate,
+    call: impl Into<Call>,
+    policy: Policy,
+    mut send_once: S,
+) -> Result<T, ProviderError>
 where
     F: Future<Output = Result<T, ProviderError>>,
     S: FnMut() -> F,
 {
+    let call: Call = call.into();
+    let operation = call.operation;
+    let mut former: Option<ProviderError> = None;
     let mut number = 0;
     let mut may_have_worked = false;
     loop {
+        if let Err(error) = gate.limiter.pass(call).await {
+            return Err(settled(former.unwrap_or(error), may_have_worked));
+        }
         let time = Budget::current().for_cloud_call();
         if time.is_zero() {
             return Err(ProviderError::new(operation, FailureClass::Network, "no time is left to ask AWS"));
         }
         let error = match tokio::time::timeout(time, send_once()).await {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => error,
+            Ok(Ok(answer)) => {
+                gate.limiter.answered(call);
+                return Ok(answer);
+            }
+            Ok(Err(error)) => with_skew(error, gate.clock.now()),
             Err(_) => {
                 let text = format!("no answer of AWS within the {} seconds that were left", time.as_secs());
                 return Err(ProviderError::new(operation, FailureClass::Network, text));
@@ -87,21 +120,36 @@ where
         };
         debug!(operation, number, class = error.class.word(), code = error.code.as_deref(), "AWS call failed");
         number += 1;
-        let wait = policy.wait(number);
-        let budget = Budget::current();
-        let may_wait = budget.allows_new_step() && wait < budget.for_cloud_call();
         may_have_worked |= matches!(error.class, FailureClass::Server | FailureClass::Network);
-        if !is_passing(error.class) || number > policy.retries || !may_wait {
-            // What could not be sent now may have been sent, and have worked, a moment ago.
-            let class = if may_have_worked && error.class.proves_nothing_was_done() {
-                FailureClass::Network
-            } else {
-                error.class
-            };
-            return Err(ProviderError { class, ..error });
+        let (may_pass, wait) = match error.class {
+            FailureClass::Throttle => {
+                let again = gate.limiter.slow_down(call).await;
+                // The limiter holds the next try up, where it is on.
+                (
+                    again && number <= policy.retries,
+                    if gate.limiter.is_on() { Duration::ZERO } else { policy.wait(number) },
+                )
+            }
+            FailureClass::Server | FailureClass::Network => (number <= policy.retries, policy.wait(number)),
+            _ if is_about_credentials(&error) => match gate.identity.renew().await {
+                Ok(others) => (others, Duration::ZERO),
+                Err(refused) => return Err(settled(refused, may_have_worked)),
+            },
+            _ => (false, Duration::ZERO),
+        };
+        let budget = Budget::current();
+        if !may_pass || !budget.allows_new_step() || wait >= budget.for_cloud_call() {
+            return Err(settled(error, may_have_worked));
         }
+        former = Some(error);
         tokio::time::sleep(wait).await;
     }
+}
+
+/// What could not be sent now may have been sent, and have worked, a moment ago.
+fn settled(error: ProviderError, may_have_worked: bool) -> ProviderError {
+    let hides = may_have_worked && error.class.proves_nothing_was_done();
+    ProviderError { class: if hides { FailureClass::Network } else { error.class }, ..error }
 }
 
 #[cfg(test)]
@@ -109,6 +157,13 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::providers::aws::client::ClientSource;
+    use crate::providers::aws::fake::{FakeAws, Reply};
+
+    async fn gate() -> Gate {
+        let fake = FakeAws::new(|_| Reply::Lost);
+        fake.clients().clients().await.unwrap().gate.clone()
+    }
 
     fn quick(retries: u32) -> Policy {
         Policy { retries, wait: Wait::Linear(Duration::ZERO) }
@@ -116,7 +171,7 @@ mod tests {
 
     async fn calls_until_given_up(class: FailureClass, policy: Policy) -> u32 {
         let calls = Cell::new(0);
-        let outcome: Result<(), _> = send("RunInstances", policy, || {
+        let outcome: Result<(), _> = send(&gate().await, "RunInstances", policy, || {
             calls.set(calls.get() + 1);
             async { Err(ProviderError::new("RunInstances", class, "scripted")) }
         })
@@ -144,7 +199,7 @@ mod tests {
             (FailureClass::Throttle, FailureClass::Unreachable),
         ] {
             let calls = Cell::new(0);
-            let outcome: Result<(), _> = send("RunInstances", quick(2), || {
+            let outcome: Result<(), _> = send(&gate().await, "RunInstances", quick(2), || {
                 calls.set(calls.get() + 1);
                 let class = if calls.get() == 1 { first } else { FailureClass::Unreachable };
                 async move { Err(ProviderError::new("RunInstances", class, "scripted")) }
@@ -163,8 +218,9 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_outlives_the_budget_is_ambiguous() {
         let budget = Budget::starting_now(Duration::from_secs(1), Duration::from_millis(40));
+        let gate = gate().await;
         let outcome: Result<(), _> =
-            budget.scope(send("RunInstances", quick(5), || async { std::future::pending().await })).await;
+            budget.scope(send(&gate, "RunInstances", quick(5), || async { std::future::pending().await })).await;
         assert_eq!(outcome.unwrap_err().class, FailureClass::Network);
     }
 

@@ -8,6 +8,7 @@ use shaku::{Component, Keyed};
 
 use super::client::{ClientSource, Clients};
 use super::error::{incomplete, provider_error};
+use super::limit::Call;
 use super::parameters::FrozenParameters;
 use super::retry::{self, Policy};
 use super::{observation, prepare, request, sighting, tags, terminate};
@@ -115,11 +116,12 @@ impl Fulfilment for RunInstances {
         };
         let call = request::of_attempt(&clients.ec2, launch.attempt, &frozen, user_data);
         let policy = Policy::creates(self.clients.settings());
-        let outcome = retry::send(OPERATION, policy, || async {
-            let answer = call.clone().send().await.map_err(|error| provider_error(OPERATION, &error))?;
-            acquired(&answer)
-        })
-        .await;
+        let outcome =
+            retry::send(&clients.gate, Call { operation: OPERATION, hosts: launch.attempt.count }, policy, || async {
+                let answer = call.clone().send().await.map_err(|error| provider_error(OPERATION, &error))?;
+                acquired(&answer)
+            })
+            .await;
         match outcome {
             Err(error) if error.class == FailureClass::Idempotency => self.launched_before(clients, token, error).await,
             other => other,

@@ -270,7 +270,7 @@ async fn an_answer_without_hosts_or_ids_is_ambiguous() {
 }
 
 #[tokio::test]
-async fn missing_capacity_is_asked_for_once_though_it_is_a_server_status() {
+async fn row_48_missing_capacity_is_asked_for_once_though_it_is_a_server_status() {
     for status in [500, 503, 400] {
         let fake = FakeAws::in_order([Reply::error(status, "InsufficientInstanceCapacity", "none left")]);
         let error = acquire(&fake, &frozen()).await.unwrap_err();
@@ -374,3 +374,6 @@ async fn release_goes_through_terminate() {
     let released = RunInstances { clients: fake.clients() }.release(&[id(1).parse().unwrap()]).await;
     assert_eq!(released.accepted.len(), 1);
 }
+
+#[path = "run_instances_fault_tests.rs"]
+mod faults;

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 
 use super::client::{ClientSource, Clients};
 use super::error::provider_error;
+use super::limit::Call;
 use super::retry::{self, Policy};
 use crate::application::ProviderError;
 use crate::application::budget::Budget;
@@ -18,6 +19,12 @@ use crate::domain::{FailureClass, MachineId};
 const OPERATION: &str = "TerminateInstances";
 /// The most hosts of one call (R-46; AWS takes 1,000 and advises fewer).
 const BATCH: usize = 200;
+
+/// How many calls in a row may lack the permission before it lacks for every host (faults 69 and 71): enough to halve a
+/// batch down to single hosts, one of which may be ended.
+const MOST_DENIALS: u32 = 13;
+/// How many of them are taken to be about the hosts that they name.
+const NAMED_DENIALS: u32 = 2;
 
 /// What one call came to.
 enum Outcome {
@@ -43,8 +50,9 @@ pub(super) async fn release(source: &dyn ClientSource, hosts: &[MachineId]) -> R
         }
     };
     let policy = Policy::creates(source.settings());
+    let mut denials = 0;
     for batch in hosts.chunks(BATCH) {
-        end(clients, policy, batch.to_vec(), &mut released).await;
+        end(clients, policy, batch.to_vec(), &mut denials, &mut released).await;
     }
     released
 }
@@ -55,7 +63,10 @@ fn give_up(released: &mut Released, hosts: Vec<MachineId>, error: &ProviderError
 }
 
 /// Ends one batch, part by part where it must be.
-async fn end(clients: &Clients, policy: Policy, batch: Vec<MachineId>, released: &mut Released) {
+///
+/// `denials` counts the calls in a row for which the permission was lacking. AWS names one host in each such answer, so
+/// that setting apart what it names would take as many calls as there are hosts.
+async fn end(clients: &Clients, policy: Policy, batch: Vec<MachineId>, denials: &mut u32, released: &mut Released) {
     let mut parts = vec![batch];
     let mut first_call = true;
     while let Some(part) = parts.pop() {
@@ -69,13 +80,25 @@ async fn end(clients: &Clients, policy: Policy, batch: Vec<MachineId>, released:
         match ask(clients, policy, &part).await {
             Err(error) => give_up(released, part, &error),
             Ok(Outcome::Ended(ids)) => {
+                *denials = 0;
                 let (ended, missing) = split(part, &ids);
                 released.accepted.extend(ended);
                 let error =
                     ProviderError::new(OPERATION, FailureClass::Server, "AWS did not name the host in its answer");
                 give_up(released, missing, &error);
             }
-            Ok(Outcome::Refused(error, named)) => {
+            Ok(Outcome::Refused(error, mut named)) => {
+                if error.class == FailureClass::AuthDenied {
+                    *denials += 1;
+                    if *denials >= MOST_DENIALS {
+                        give_up(released, part, &error);
+                        parts.drain(..).for_each(|part| give_up(released, part, &error));
+                        return;
+                    }
+                    if *denials > NAMED_DENIALS {
+                        named.clear();
+                    }
+                }
                 let (culprits, rest) = split(part, &named);
                 if culprits.is_empty() && rest.len() > 1 {
                     let mut former = rest;
@@ -130,7 +153,8 @@ fn is_about_hosts(class: FailureClass) -> bool {
 /// Sends one call.
 async fn ask(clients: &Clients, policy: Policy, hosts: &[MachineId]) -> Result<Outcome, ProviderError> {
     let ids: Vec<String> = hosts.iter().map(ToString::to_string).collect();
-    retry::send(OPERATION, policy, || async {
+    let call = Call { operation: OPERATION, hosts: u32::try_from(ids.len()).unwrap_or(u32::MAX) };
+    retry::send(&clients.gate, call, policy, || async {
         match clients.ec2.terminate_instances().set_instance_ids(Some(ids.clone())).send().await {
             Ok(answer) => {
                 let ended = answer.terminating_instances();
