@@ -1,8 +1,8 @@
 //! The fault table (`docs/faults.md`): each test is named after the row it proves.
 
 #[cfg(feature = "aws")]
-pub(crate) mod bench;
-#[cfg(feature = "aws")]
 mod capacity;
 #[cfg(feature = "aws")]
 mod network;
+#[cfg(feature = "aws")]
+pub(crate) mod stage;

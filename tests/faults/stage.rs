@@ -1,4 +1,4 @@
-//! A bench for one case: the emulator with its clock in the test's hand, a work folder, and the program's clock beside it.
+//! A stage for one case: the emulator with its clock in the test's hand, a work folder, and the program's clock beside it.
 
 use std::cell::Cell;
 use std::process::{Command, Stdio};
@@ -10,8 +10,6 @@ use serde_json::{Value, json};
 use crate::life::Grid;
 use crate::support::{Answered, Sandbox};
 
-/// How long a case waits for what must happen.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const MINUTE: Duration = Duration::from_mins(1);
 
 /// The stores that this build has.
@@ -19,16 +17,16 @@ pub(crate) fn stores() -> &'static [&'static str] {
     if cfg!(feature = "sqlite") { &["json", "sqlite"] } else { &["json"] }
 }
 
-/// Runs `case` on a bench of its own with each store.
-pub(crate) fn on_both_stores(case: impl Fn(&Bench)) {
+/// Runs `case` on a stage of its own with each store.
+pub(crate) fn on_both_stores(case: impl Fn(&Stage)) {
     for store in stores() {
         println!("with the {store} store");
-        case(&Bench::new(store));
+        case(&Stage::new(store));
     }
 }
 
-/// An emulator whose clock stands still until [`Bench::pass`], and a configured work folder.
-pub(crate) struct Bench {
+/// An emulator whose clock stands still until [`Stage::pass`], and a configured work folder.
+pub(crate) struct Stage {
     pub(crate) sandbox: Sandbox,
     pub(crate) emulator: Emulator,
     pub(crate) store: &'static str,
@@ -36,8 +34,8 @@ pub(crate) struct Bench {
     ahead: Cell<u64>,
 }
 
-impl Bench {
-    /// Returns a bench with the template `Small`; hosts take 20 seconds to boot and 20 to end.
+impl Stage {
+    /// Returns a stage with the template `Small`; hosts take 20 seconds to boot and 20 to end.
     pub(crate) fn new(store: &'static str) -> Self {
         let time = Duration::from_secs(20);
         Self::with(store, Settings { boot: time, shutdown: time, frozen: true, ..Settings::default() })
@@ -45,10 +43,10 @@ impl Bench {
 
     pub(crate) fn with(store: &'static str, settings: Settings) -> Self {
         let emulator = Emulator::with(settings).unwrap();
-        let bench = Self { sandbox: Sandbox::new(), emulator, store, ahead: Cell::new(0) };
-        bench.configure(&json!({}));
-        bench.offer(&[template("Small", &json!({}))]);
-        bench
+        let stage = Self { sandbox: Sandbox::new(), emulator, store, ahead: Cell::new(0) };
+        stage.configure(&json!({}));
+        stage.offer(&[template("Small", &json!({}))]);
+        stage
     }
 
     /// Configures the program for the emulator, with these settings of the section `provider.aws` and beside it.
@@ -61,7 +59,7 @@ impl Bench {
         let provider = json!({"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": endpoint});
         self.sandbox.write("conf/testinstprov_config.json", provider.to_string());
         let mut config = json!({
-            "provider": {"aws": {"describeIntervalMs": 1}},
+            "provider": {"aws": {"describeIntervalMs": 1, "rateScalePercent": 0}},
             "storage": {"strategy": self.store},
         });
         merge(&mut config, more);
@@ -108,7 +106,7 @@ impl Bench {
         status
     }
 
-    /// Polls every half minute of the bench's time until the request is settled.
+    /// Polls every half minute of the stage's time until the request is settled.
     pub(crate) fn settled(&self, request: &str) -> Value {
         for _ in 0..200 {
             let status = self.grid().status(request);
