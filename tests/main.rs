@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
 mod architecture;
+#[cfg(all(feature = "aws", unix))]
+mod campaigns;
 mod cli;
 mod contract;
 #[cfg(all(feature = "aws", unix))]

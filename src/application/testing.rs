@@ -76,8 +76,16 @@ impl World {
     }
 
     pub(crate) async fn request(&self, count: u32) -> Result<RequestId, ApplicationError> {
-        let command =
-            RequestMachines { template: "small".parse().unwrap(), count: count.try_into().unwrap(), account: None };
+        self.request_with_key(count, None).await
+    }
+
+    pub(crate) async fn request_with_key(&self, count: u32, key: Option<&str>) -> Result<RequestId, ApplicationError> {
+        let command = RequestMachines {
+            template: "small".parse().unwrap(),
+            count: count.try_into().unwrap(),
+            account: None,
+            key: key.map(|key| key.parse().unwrap()),
+        };
         RequestMachinesHandler::new(self.engine()).handle(command).await
     }
 

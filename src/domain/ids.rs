@@ -90,6 +90,12 @@ text_id! {
 }
 
 text_id! {
+    /// The key by which a caller tells that two orders are one: 1 to 64 of `0-9 A-Z a-z _ -`.
+    RequestKey, "requestKey", "a request key of 1 to 64 characters out of 0-9 A-Z a-z _ -",
+    |text| is_name(text, 64)
+}
+
+text_id! {
     /// An EC2 instance id: `i-` and 8 to 17 lower-case hexadecimal digits.
     MachineId, "machineId", "an instance id of the form i-0123456789abcdef0",
     |text| text.strip_prefix("i-").is_some_and(|hex| (8..=17).contains(&hex.len()) && is_lower_hex(hex))
@@ -170,6 +176,21 @@ pub enum RequestKind {
 }
 
 impl RequestId {
+    /// Returns the id of the request to get hosts that bears a caller's key: the same for the same key, in the form of a
+    /// UUID of one's own making (RFC 9562, version 8).
+    pub fn of_key(installation: &InstallationId, key: &RequestKey) -> Self {
+        let hex = hex_of(&["request key", installation.as_str(), key.as_str()]);
+        let mut uuid = String::with_capacity(40);
+        uuid.push_str("req-");
+        for (at, digit) in hex.chars().take(32).enumerate() {
+            if matches!(at, 8 | 12 | 16 | 20) {
+                uuid.push('-');
+            }
+            uuid.push(if matches!(at, 12 | 16) { '8' } else { digit });
+        }
+        Self(uuid)
+    }
+
     /// Returns the kind that the prefix tells.
     pub fn kind(&self) -> RequestKind {
         if self.0.starts_with("ret-") { RequestKind::Return } else { RequestKind::Acquire }
@@ -282,6 +303,17 @@ mod tests {
         ] {
             assert_ne!(token, other);
         }
+    }
+
+    #[test]
+    fn a_callers_key_is_one_request_in_one_installation() {
+        let (one, two): (InstallationId, InstallationId) = ("a".parse().unwrap(), "b".parse().unwrap());
+        let (key, other): (RequestKey, RequestKey) = ("order-1".parse().unwrap(), "order-2".parse().unwrap());
+        let id = RequestId::of_key(&one, &key);
+        assert_eq!(id, RequestId::of_key(&one, &key));
+        assert_eq!(id.as_str().parse::<RequestId>().unwrap().kind(), RequestKind::Acquire);
+        assert!(id != RequestId::of_key(&two, &key) && id != RequestId::of_key(&one, &other));
+        assert!("".parse::<RequestKey>().is_err() && "a/b".parse::<RequestKey>().is_err());
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub mod time;
 pub use error::DomainError;
 pub use failure::FailureClass;
 pub use ids::{
-    AccountName, ClientToken, Digest, HostName, InstallationId, MachineCount, MachineId, RequestId, RequestKind,
-    TemplateId, Version,
+    AccountName, ClientToken, Digest, HostName, InstallationId, MachineCount, MachineId, RequestId, RequestKey,
+    RequestKind, TemplateId, Version,
 };
 pub use time::{Moment, Timestamp};

@@ -1,8 +1,22 @@
 //! The fault table (`docs/faults.md`): each test is named after the row it proves.
 
 #[cfg(feature = "aws")]
+pub(crate) mod bench;
+#[cfg(feature = "aws")]
 mod capacity;
 #[cfg(feature = "aws")]
+mod deaths;
+#[cfg(feature = "aws")]
+mod inputs;
+#[cfg(feature = "aws")]
+mod many;
+#[cfg(feature = "aws")]
 mod network;
+#[cfg(feature = "aws")]
+mod pages;
+#[cfg(feature = "aws")]
+mod rights;
+#[cfg(feature = "aws")]
+mod secrets;
 #[cfg(feature = "aws")]
 pub(crate) mod stage;

@@ -1,6 +1,6 @@
 //! A stage for one case: the emulator with its clock in the test's hand, a work folder, and the program's clock beside it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,7 @@ pub(crate) struct Stage {
     pub(crate) store: &'static str,
     /// How far the program's clock is ahead of this machine's.
     ahead: Cell<u64>,
+    access_key: RefCell<String>,
 }
 
 impl Stage {
@@ -43,7 +44,13 @@ impl Stage {
 
     pub(crate) fn with(store: &'static str, settings: Settings) -> Self {
         let emulator = Emulator::with(settings).unwrap();
-        let stage = Self { sandbox: Sandbox::new(), emulator, store, ahead: Cell::new(0) };
+        let stage = Self {
+            sandbox: Sandbox::new(),
+            emulator,
+            store,
+            ahead: Cell::new(0),
+            access_key: RefCell::new("AKIDCANARY".to_owned()),
+        };
         stage.configure(&json!({}));
         stage.offer(&[template("Small", &json!({}))]);
         stage
@@ -66,6 +73,11 @@ impl Stage {
         self.sandbox.write("conf/config.json", config.to_string());
     }
 
+    /// Signs calls with another access key.
+    pub(crate) fn sign_with(&self, access_key: &str) {
+        self.access_key.replace(access_key.to_owned());
+    }
+
     /// Puts these templates into the template file.
     pub(crate) fn offer(&self, templates: &[Value]) {
         self.sandbox.write("conf/testinstprov_templates.json", json!({"templates": templates}).to_string());
@@ -74,7 +86,7 @@ impl Stage {
     /// Returns what makes calls at the present time.
     pub(crate) fn grid(&self) -> Grid<'_> {
         let variables = vec![
-            ("AWS_ACCESS_KEY_ID", "AKIDCANARY".to_owned()),
+            ("AWS_ACCESS_KEY_ID", self.access_key.borrow().clone()),
             ("AWS_SECRET_ACCESS_KEY", "a-canary-secret-key".to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
             ("HOSTFACTORY_TEST_CLOCK", self.ahead.get().to_string()),

@@ -12,7 +12,7 @@ use crate::application::ports::{Admission, Changes, Owner};
 use crate::application::{ApplicationError, StorageError};
 use crate::domain::request::{OverMaximum, Request};
 use crate::domain::template::Template;
-use crate::domain::{AccountName, DomainError, MachineCount, RequestId, RequestKind, TemplateId};
+use crate::domain::{AccountName, DomainError, MachineCount, RequestId, RequestKey, RequestKind, TemplateId};
 
 /// Asks for so many hosts of a template.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct RequestMachines {
     pub count: MachineCount,
     /// The account they are charged to.
     pub account: Option<AccountName>,
+    /// What tells the caller's repetition of an order from a second order; Host Factory sends none.
+    pub key: Option<RequestKey>,
 }
 
 impl Message for RequestMachines {
@@ -48,10 +50,14 @@ impl RequestMachinesHandler {
 
     /// Commits the request with its first intents, before anything is sent (INV-01), within `maxNumber` (`design.md`
     /// 5.18).
-    async fn open(&self, command: &RequestMachines, template: &Template) -> Result<RequestId, ApplicationError> {
+    async fn open(
+        &self,
+        id: &RequestId,
+        command: &RequestMachines,
+        template: &Template,
+    ) -> Result<(), ApplicationError> {
         let engine = self.engine.engine();
         let installation = engine.installation.id()?;
-        let id = engine.ids.request_id(RequestKind::Acquire);
         let owner = Owner {
             installation: installation.clone(),
             request: id.clone(),
@@ -76,9 +82,56 @@ impl RequestMachinesHandler {
             match engine.store.commit(changes, now).await {
                 // Another request was faster; there may still be room for a smaller one.
                 Err(StorageError::OverMaximum { committed, .. }) => count = within(template, count, committed, engine)?,
-                other => return other.map(|()| id).map_err(Into::into),
+                other => return other.map_err(Into::into),
             }
         }
+    }
+}
+
+impl RequestMachinesHandler {
+    /// Makes the request of this id, or finds the one that an earlier call with the same key has made. Returns whether it
+    /// is new.
+    async fn open_once(
+        &self,
+        id: &RequestId,
+        command: &RequestMachines,
+        template: &Template,
+    ) -> Result<bool, ApplicationError> {
+        if command.key.is_none() {
+            return self.open(id, command, template).await.map(|()| true);
+        }
+        let engine = self.engine.engine();
+        if let Some(request) = engine.store.request(id).await? {
+            return self.is_repeated(&request, command).map(|()| false);
+        }
+        match self.open(id, command, template).await {
+            // Another process with the same key was faster.
+            Err(ApplicationError::Storage(StorageError::Conflict { id: conflict })) => {
+                match engine.store.request(id).await? {
+                    Some(request) => self.is_repeated(&request, command).map(|()| false),
+                    None => Err(StorageError::Conflict { id: conflict }.into()),
+                }
+            }
+            other => other.map(|()| true),
+        }
+    }
+
+    /// Refuses a key that stands for another order.
+    fn is_repeated(&self, request: &Request, command: &RequestMachines) -> Result<(), ApplicationError> {
+        let clips = self.engine.engine().policy.over_maximum == OverMaximum::Clip;
+        let Some(first) = request.as_acquire() else { return Ok(()) };
+        let same_count = first.wanted == command.count || (clips && first.wanted < command.count);
+        // A request that was rebuilt from tags knows neither for sure.
+        let rebuilt = first.template_digest.is_none();
+        if rebuilt || (first.template_id.as_ref() == Some(&command.template) && same_count) {
+            return Ok(());
+        }
+        let template = first.template_id.as_ref().map_or("an unknown template", TemplateId::as_str);
+        let reason = format!(
+            "this key stands for an order of {} hosts of {template} already; take a new key for another order",
+            first.wanted
+        );
+        Err(DomainError::BusinessRule { rule: "requestKey", reason }.into())
     }
 }
 
@@ -111,11 +164,18 @@ impl Handler<RequestMachines> for RequestMachinesHandler {
     async fn handle(&self, command: RequestMachines) -> Result<RequestId, ApplicationError> {
         let engine = self.engine.engine();
         engine.watch().await;
+        let id = match &command.key {
+            None => engine.ids.request_id(RequestKind::Acquire),
+            Some(key) => RequestId::of_key(&engine.installation.id()?, key),
+        };
         let template = engine.templates.find(&command.template)?;
-        let id = self.open(&command, &template).await?;
-        info!(request_id = %id, template_id = %template.id(), requested = command.count.get(), "request accepted");
+        let fresh = self.open_once(&id, &command, &template).await?;
+        info!(
+            request_id = %id, template_id = %template.id(), requested = command.count.get(), repeated = !fresh,
+            "request accepted"
+        );
         // The request is durable, so its id is printed whatever comes now, unless it is settled with nothing.
-        let report = match engine.launch(&id, true).await {
+        let report = match engine.launch(&id, fresh).await {
             Ok(report) => report,
             Err(error) => {
                 warn!(request_id = %id, %error, "the launch is taken up again by a later call");

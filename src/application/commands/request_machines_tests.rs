@@ -160,7 +160,8 @@ async fn many_requests_at_once_do_not_pass_max_number() {
 #[tokio::test]
 async fn an_unknown_template_changes_nothing() {
     let world = World::new();
-    let command = RequestMachines { template: "larger".parse().unwrap(), count: 1.try_into().unwrap(), account: None };
+    let command =
+        RequestMachines { template: "larger".parse().unwrap(), count: 1.try_into().unwrap(), account: None, key: None };
     assert!(RequestMachinesHandler::new(world.engine()).handle(command).await.is_err());
     assert_eq!(world.cloud.state().sent.len(), 0);
 }
@@ -253,4 +254,35 @@ async fn row_69_a_template_that_the_cloud_refuses_is_not_sent_again_at_once() {
     assert_eq!(world.cloud.state().sent.len(), 1);
     world.clock.pass(180);
     world.request(2).await.unwrap();
+}
+
+#[tokio::test]
+async fn row_14_the_same_key_is_the_same_request_and_launches_nothing_more() {
+    let world = World::new();
+    let first = world.request_with_key(3, Some("order-7")).await.unwrap();
+    assert_eq!(world.request_with_key(3, Some("order-7")).await.unwrap(), first);
+    assert_eq!((world.cloud.live(), world.cloud.state().sent.len()), (3, 1));
+    let error = world.request_with_key(4, Some("order-7")).await.unwrap_err().to_string();
+    assert!(error.contains("requestKey") && error.contains("3 hosts of small"), "{error}");
+    assert_ne!(world.request_with_key(3, Some("order-8")).await.unwrap(), first);
+    assert_eq!(world.cloud.live(), 6);
+}
+
+#[tokio::test]
+async fn row_14_a_key_whose_first_call_died_takes_its_launch_up_again() {
+    let world = World::new();
+    world.cloud.fate(Fate::AnswerLost);
+    let first = world.request_with_key(3, Some("order-7")).await.unwrap();
+    assert_eq!(world.request_with_key(3, Some("order-7")).await.unwrap(), first);
+    assert_eq!((world.cloud.live(), world.cloud.state().sent.len()), (3, 2), "the same token");
+}
+
+#[tokio::test]
+async fn row_14_a_key_whose_order_got_nothing_says_so_again_and_asks_nobody() {
+    let world = World::new();
+    world.cloud.fate(Fate::Fails(FailureClass::Quota));
+    assert!(world.request_with_key(3, Some("order-7")).await.is_err());
+    let again = world.request_with_key(3, Some("order-7")).await.unwrap_err();
+    assert!(matches!(again, ApplicationError::NothingLaunched { .. }), "{again}");
+    assert_eq!(world.cloud.state().sent.len(), 1);
 }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use super::json::{Json, Members, shown_text};
 use crate::application::commands::{HostRef, RequestMachines, ReturnMachines};
-use crate::domain::{AccountName, DomainError, HostName, MachineCount, MachineId, RequestId, TemplateId};
+use crate::domain::{AccountName, DomainError, HostName, MachineCount, MachineId, RequestId, RequestKey, TemplateId};
 
 /// A request id that Host Factory asks about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl HeldHosts {
 /// Reads the input of requestMachines: nested, flat, camelCase or `snake_case` (`hostfactory.md` 3.2).
 ///
 /// # Errors
-/// [`DomainError::Validation`] for a missing or senseless template id, count, account or list of machines.
+/// [`DomainError::Validation`] for a missing or senseless template id, count, account, key or list of machines.
 pub fn request_machines(input: &Members) -> Result<RequestMachines, DomainError> {
     match input.get("machines") {
         None => {}
@@ -73,7 +73,12 @@ pub fn request_machines(input: &Members) -> Result<RequestMachines, DomainError>
         Some(Json::Text(text)) if text.is_empty() => None,
         Some(other) => Some(id_of::<AccountName>("rc_account", other, "an account name")?),
     };
-    Ok(RequestMachines { template, count, account })
+    let key = match one_of(input, "", &KEY_KEYS)? {
+        None => None,
+        Some((_, Json::Text(text))) if text.is_empty() => None,
+        Some((place, other)) => Some(id_of::<RequestKey>(&place, other, "a request key")?),
+    };
+    Ok(RequestMachines { template, count, account, key })
 }
 
 /// Reads the input of requestReturnMachines: a list, a single host, texts, or `machine_ids` (`hostfactory.md` 3.3).
@@ -139,6 +144,8 @@ pub fn request_ids(input: &Members) -> Result<Vec<Asked>, DomainError> {
 }
 
 const HOST_KEYS: [&str; 3] = ["machines", "machineIds", "machine_ids"];
+/// A key of the caller's own; Host Factory sends none.
+const KEY_KEYS: [&str; 2] = ["requestKey", "clientToken"];
 const ID_KEYS: [&str; 2] = ["requestId", "request_id"];
 
 /// Returns the one member that bears one of `keys`, with its full name.

@@ -33,6 +33,13 @@ fn orders_are_read_in_every_form() {
     }
     let order = request_machines(&input(r#"{"templateId": "A", "machineCount": 1, "rc_account": "risk"}"#)).unwrap();
     assert_eq!(order.account.unwrap().as_str(), "risk");
+    assert_eq!(order.key, None);
+    for key in ["requestKey", "clientToken"] {
+        let order = format!(r#"{{"template": {{"templateId": "A", "machineCount": 1}}, "{key}": "order-7"}}"#);
+        assert_eq!(request_machines(&input(&order)).unwrap().key.unwrap().as_str(), "order-7");
+    }
+    let order = r#"{"templateId": "A", "machineCount": 1, "requestKey": ""}"#;
+    assert_eq!(request_machines(&input(order)).unwrap().key, None);
 }
 
 #[test]
@@ -67,6 +74,9 @@ fn orders_that_could_be_misread_are_refused() {
         (r#"{"templateId": "A", "machineCount": 1, "machines": {}}"#, "machines: "),
         (r#"{"templateId": "A", "machineCount": 1, "rc_account": 5}"#, "rc_account: "),
         (r#"{"templateId": "A", "machineCount": 1, "rc_account": "a\nb"}"#, "rc_account: "),
+        (r#"{"templateId": "A", "machineCount": 1, "requestKey": "a b"}"#, "requestKey: "),
+        (r#"{"template": {"templateId": "A", "machineCount": 1}, "clientToken": 5}"#, "clientToken: "),
+        (r#"{"templateId": "A", "machineCount": 1, "requestKey": "a", "clientToken": "b"}"#, "clientToken: "),
     ] {
         let error = request_machines(&input(text)).unwrap_err().to_string();
         assert!(error.starts_with(key), "{text}: {error}");

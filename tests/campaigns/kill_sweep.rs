@@ -1,0 +1,244 @@
+//! The kill sweep: every operation is killed at each of its AWS calls, before and after the effect, and at instants drawn
+//! at random; then the oracle judges.
+//!
+//! `HOSTFACTORY_TEST_TRIALS=n` makes n trials for each store, `HOSTFACTORY_TEST_SEED=n` draws the same instants again.
+
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hostfactory_emulator::{Fault, Phase};
+use serde_json::{Value, json};
+
+use super::oracle;
+use crate::faults::bench::{Bench, PATIENCE, ids, order, stores};
+
+/// The instants that are drawn for each store when nobody says how many.
+const DRAWN: usize = 14;
+
+/// What is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    Request,
+    RequestInBatches,
+    Status,
+    StatusOfLostAnswer,
+    Return,
+    ReturnRequests,
+    ReconcileWithOrphan,
+}
+
+const OPERATIONS: [Operation; 7] = [
+    Operation::Request,
+    Operation::RequestInBatches,
+    Operation::Status,
+    Operation::StatusOfLostAnswer,
+    Operation::Return,
+    Operation::ReturnRequests,
+    Operation::ReconcileWithOrphan,
+];
+
+/// When it is killed.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    /// At the n-th AWS call, the first is 0.
+    Call(u32, Phase),
+    /// So long after its start.
+    After(Duration),
+}
+
+/// Numbers that are the same for the same seed.
+#[derive(Debug)]
+struct Draw(u64);
+
+impl Draw {
+    /// Draws a number below `limit` (`SplitMix64`).
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % limit.max(1)
+    }
+
+    fn duration(&mut self, most: Duration) -> Duration {
+        Duration::from_micros(self.below(u64::try_from(most.as_micros()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// The shortest patience with requests that nobody asks about, so that the oracle is soon done.
+fn settings(host_factory: &Value) -> Value {
+    json!({"recovery": {"unclaimedMinutes": 20}, "hostFactory": host_factory})
+}
+
+/// Makes a bench on which `operation` has everything to do that it can have, and returns its call and input.
+fn prepare(store: &'static str, operation: Operation) -> (Bench, &'static str, Value) {
+    let bench = Bench::new(store);
+    bench.configure(&settings(&json!({})));
+    match operation {
+        Operation::Request => (bench, "requestMachines", order(3)),
+        Operation::RequestInBatches => {
+            bench.configure(&settings(&json!({"batchLimit": 2})));
+            (bench, "requestMachines", order(6))
+        }
+        Operation::Status => {
+            let id = bench.request(3);
+            bench.pass(Duration::from_mins(1));
+            (bench, "getRequestStatus", json!({"requests": [{"requestId": id}]}))
+        }
+        Operation::StatusOfLostAnswer => {
+            bench.emulator.fault(Fault::drop_after().on("RunInstances").times(3));
+            let id = bench.request(3);
+            bench.emulator.clear_faults();
+            bench.pass(Duration::from_mins(1));
+            (bench, "getRequestStatus", json!({"requests": [{"requestId": id}]}))
+        }
+        Operation::Return => {
+            let (_, hosts) = bench.running(3);
+            (bench, "requestReturnMachines", json!({"machines": hosts[..2]}))
+        }
+        Operation::ReturnRequests => {
+            let (_, hosts) = bench.running(3);
+            bench.emulator.kill_by_hand(&ids(&hosts)[0]).unwrap();
+            bench.pass(Duration::from_mins(1));
+            (bench, "getReturnRequests", json!({"machines": hosts}))
+        }
+        Operation::ReconcileWithOrphan => {
+            bench.running(1);
+            let before = bench.backup();
+            killed(&bench, "requestMachines", &order(2), Moment::Call(0, Phase::After));
+            bench.restore(&before);
+            bench.reconcile();
+            bench.watched(6);
+            (bench, "reconcile", json!({}))
+        }
+    }
+}
+
+/// Starts a call and kills it at this moment. Returns whether it was still at work.
+fn killed(bench: &Bench, call: &str, input: &Value, moment: Moment) -> bool {
+    let Moment::Call(number, phase) = moment else {
+        let Moment::After(time) = moment else { unreachable!() };
+        let running = bench.start(call, input);
+        // Nothing is ever sent: this waits for the instant.
+        let (_keep, never) = channel::<()>();
+        let _ = never.recv_timeout(time);
+        running.kill();
+        return true;
+    };
+    bench.emulator.fault(Fault::hold(phase).skip(number));
+    let mut running = bench.start(call, input);
+    let until = Instant::now() + PATIENCE;
+    let held = loop {
+        if let Ok(held) = bench.emulator.wait_held(Duration::from_millis(5)) {
+            break Some(held);
+        }
+        if running.child.try_wait().unwrap().is_some() {
+            break None;
+        }
+        assert!(Instant::now() < until, "{call} neither ends nor makes call {number}");
+    };
+    running.kill();
+    let was_held = held.is_some();
+    drop(held);
+    bench.emulator.clear_faults();
+    was_held
+}
+
+/// One sweep over a store: what was tried, and what was violated.
+#[derive(Debug)]
+struct Sweep {
+    store: &'static str,
+    draw: Draw,
+    trials: usize,
+    violations: Vec<String>,
+}
+
+impl Sweep {
+    /// Kills an operation at a moment and then others, judges, and returns whether it was still at work then.
+    fn attempt(&mut self, operation: Operation, moment: Moment, further: u64) -> bool {
+        let (bench, call, input) = prepare(self.store, operation);
+        let at_work = killed(&bench, call, &input, moment);
+        if at_work {
+            for _ in 0..further {
+                self.kill_another(&bench, call, &input);
+            }
+            self.trials += 1;
+            let found = oracle::judge(&bench);
+            if !found.is_empty() {
+                self.violations.push(format!("{} {operation:?} {moment:?}: {found:#?}", self.store));
+            }
+        }
+        at_work
+    }
+
+    /// Host Factory goes on, and the process is killed again.
+    fn kill_another(&mut self, bench: &Bench, call: &str, input: &Value) {
+        bench.pass(Duration::from_secs(self.draw.below(90)));
+        let instant = Moment::After(self.draw.duration(Duration::from_millis(60)));
+        match self.draw.below(3) {
+            0 => killed(bench, call, input, instant),
+            1 => killed(bench, "reconcile", &json!({}), instant),
+            _ => killed(bench, "getReturnRequests", &json!({}), instant),
+        };
+    }
+
+    /// Kills every operation at each of its calls.
+    fn at_each_call(&mut self) {
+        for operation in OPERATIONS {
+            for number in 0.. {
+                let before = self.attempt(operation, Moment::Call(number, Phase::Before), 0);
+                if !before {
+                    assert!(number > 0, "{operation:?} makes no call at all");
+                    break;
+                }
+                self.attempt(operation, Moment::Call(number, Phase::After), 0);
+            }
+        }
+    }
+
+    /// Kills operations at instants that are spread over the time that each takes.
+    fn at_instants(&mut self, trials: usize) {
+        let lengths = OPERATIONS.map(|operation| {
+            let (bench, call, input) = prepare(self.store, operation);
+            let start = Instant::now();
+            bench.ask(call, &input);
+            start.elapsed() * 11 / 10
+        });
+        while self.trials < trials {
+            let number = self.trials % OPERATIONS.len();
+            let instant = self.draw.duration(lengths[number]);
+            let further = self.draw.below(3);
+            self.attempt(OPERATIONS[number], Moment::After(instant), further);
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests read the variables that the operator of a campaign sets")]
+fn number_from(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a new seed for each run; it is printed")]
+fn fresh_seed() -> u64 {
+    u64::from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos())
+}
+
+#[test]
+fn a_kill_at_any_instant_leaves_nothing_lost_nothing_doubled_and_no_wrong_victim() {
+    let seed = number_from("HOSTFACTORY_TEST_SEED").unwrap_or_else(fresh_seed);
+    let trials = number_from("HOSTFACTORY_TEST_TRIALS").and_then(|trials| usize::try_from(trials).ok());
+    let sweep = |store: &'static str| {
+        let start = Instant::now();
+        let mut sweep = Sweep { store, draw: Draw(seed), trials: 0, violations: Vec::new() };
+        sweep.at_each_call();
+        sweep.at_instants(trials.unwrap_or(sweep.trials + DRAWN));
+        let (done, found, seconds) = (sweep.trials, sweep.violations.len(), start.elapsed().as_secs());
+        println!("kill sweep: {store}, {done} trials, {found} violations, seed {seed}, {seconds} s");
+        sweep.violations
+    };
+    let found: Vec<String> = std::thread::scope(|scope| {
+        let sweeps: Vec<_> = stores().iter().map(|store| scope.spawn(move || sweep(store))).collect();
+        sweeps.into_iter().flat_map(|sweep| sweep.join().unwrap()).collect()
+    });
+    assert!(found.is_empty(), "seed {seed}: {}", found.join("\n"));
+}

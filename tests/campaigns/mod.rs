@@ -1,0 +1,4 @@
+//! What is held against every case, and the cases that are drawn at random.
+
+mod kill_sweep;
+pub(crate) mod oracle;

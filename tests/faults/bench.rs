@@ -1,0 +1,336 @@
+//! The test bench: the program on an emulator, with both clocks in hand, and everything it ever printed on record.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hostfactory_emulator::{Emulator, Settings};
+use serde_json::{Value, json};
+
+use crate::life::Grid;
+use crate::support::{Answered, Sandbox};
+
+/// How long anything may take that the machine's load alone makes slow.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+/// From launch to running, and from the order to end to the end, on the emulator's clock.
+pub(crate) const BOOT: Duration = Duration::from_secs(20);
+
+/// One call, with all that it printed.
+#[derive(Debug, Clone)]
+pub(crate) struct Said {
+    pub(crate) call: String,
+    pub(crate) input: Value,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    /// `None` when it was killed.
+    pub(crate) code: Option<i32>,
+}
+
+impl Said {
+    /// The document, if a whole one came.
+    pub(crate) fn document(&self) -> Option<Value> {
+        serde_json::from_str(&self.stdout).ok()
+    }
+}
+
+/// An installation on an emulator of its own, or on one that it shares.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) emulator: Arc<Emulator>,
+    pub(crate) store: &'static str,
+    /// The access key, which tells the calls of installations apart.
+    pub(crate) key: String,
+    /// By how many seconds the program's clock is ahead.
+    ahead: AtomicI64,
+    said: Mutex<Vec<Said>>,
+    /// Hosts that a test made invisible or unendable, of which the oracle expects nothing.
+    tampered: Mutex<BTreeSet<String>>,
+}
+
+/// Runs `body` on a bench of each store.
+pub(crate) fn on_both_stores(body: impl Fn(&Bench)) {
+    for store in stores() {
+        body(&Bench::new(store));
+    }
+}
+
+/// The stores that this build has.
+pub(crate) fn stores() -> &'static [&'static str] {
+    if cfg!(feature = "sqlite") { &["json", "sqlite"] } else { &["json"] }
+}
+
+impl Bench {
+    /// A bench whose emulator moves only with [`Self::pass`].
+    pub(crate) fn new(store: &'static str) -> Self {
+        let settings = Settings { boot: BOOT, shutdown: BOOT, frozen: true, ..Settings::default() };
+        Self::sharing(store, Arc::new(Emulator::with(settings).unwrap()), "AKIDCANARY")
+    }
+
+    /// A bench on an emulator that is there.
+    pub(crate) fn sharing(store: &'static str, emulator: Arc<Emulator>, key: &str) -> Self {
+        let sandbox = Sandbox::new();
+        let about = json!({"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": emulator.endpoint()});
+        sandbox.write("conf/testinstprov_config.json", about.to_string());
+        let bench = Self {
+            sandbox,
+            emulator,
+            store,
+            key: key.to_owned(),
+            ahead: AtomicI64::new(0),
+            said: Mutex::default(),
+            tampered: Mutex::default(),
+        };
+        bench.configure(&json!({}));
+        bench.templates(&json!([bench.template("Small", &json!({}))]));
+        bench
+    }
+
+    /// Writes the configuration: the store, and `more`.
+    pub(crate) fn configure(&self, more: &Value) {
+        let mut config = json!({"storage": {"strategy": self.store}});
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.sandbox.write("conf/config.json", config.to_string());
+    }
+
+    /// Writes the templates.
+    pub(crate) fn templates(&self, templates: &Value) {
+        self.sandbox.write("conf/testinstprov_templates.json", json!({"templates": templates}).to_string());
+    }
+
+    /// A template of one pool, with `more`.
+    pub(crate) fn template(&self, id: &str, more: &Value) -> Value {
+        let about = self.emulator.about();
+        let mut template = json!({
+            "templateId": id, "maxNumber": 10_000,
+            "attributes": {"type": ["String", "X86_64"], "ncpus": ["Numeric", "1"], "nram": ["Numeric", "1024"]},
+            "imageId": about["image"], "vmType": "t3.micro", "subnetId": about["subnets"][0],
+        });
+        template.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        template
+    }
+
+    /// Lets time pass on both clocks.
+    pub(crate) fn pass(&self, time: Duration) {
+        self.emulator.clock_advance(time);
+        self.jump(i64::try_from(time.as_secs()).unwrap());
+    }
+
+    /// Sets the program's clock on, or back, by so many seconds; the emulator's stays.
+    pub(crate) fn jump(&self, seconds: i64) {
+        self.ahead.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    /// Lets so many minutes pass, as they do while Host Factory polls.
+    pub(crate) fn watched(&self, minutes: u64) {
+        let mut left = Duration::from_mins(minutes);
+        while !left.is_zero() {
+            let step = left.min(Duration::from_mins(2));
+            self.pass(step);
+            left -= step;
+            self.done("getReturnRequests", &json!({}));
+        }
+    }
+
+    /// Returns the command of one call, its input in the arguments or on standard input.
+    pub(crate) fn command(&self, call: &str) -> Command {
+        let mut command = self.sandbox.program();
+        command
+            .env("AWS_ACCESS_KEY_ID", &self.key)
+            .env("AWS_SECRET_ACCESS_KEY", "a-canary-secret-key")
+            .env("HOSTFACTORY_TEST_CLOCK", self.ahead.load(Ordering::Relaxed).to_string())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .arg(call);
+        command
+    }
+
+    /// Starts a call.
+    pub(crate) fn start(&self, call: &str, input: &Value) -> Running<'_> {
+        self.start_with(call, input, self.command(call))
+    }
+
+    /// Starts a call by a command that was changed.
+    pub(crate) fn start_with(&self, call: &str, input: &Value, mut command: Command) -> Running<'_> {
+        if call != "reconcile" {
+            let text = input.to_string();
+            if text.len() < 100_000 {
+                command.args(["--data", &text]);
+            } else {
+                command.arg("-f").arg(self.sandbox.write("in/large.json", text));
+            }
+        }
+        Running { bench: self, call: call.to_owned(), input: input.clone(), child: command.spawn().unwrap() }
+    }
+
+    /// Carries out a call. It must answer as its schema says, or fail as the schema of failures says.
+    pub(crate) fn ask(&self, call: &str, input: &Value) -> Answered {
+        self.start(call, input).answered()
+    }
+
+    /// Carries out a call that must work.
+    pub(crate) fn done(&self, call: &str, input: &Value) -> Value {
+        let answered = self.ask(call, input);
+        assert_eq!(answered.code, 0, "{} {call}: {} {}", self.store, answered.document, answered.stderr);
+        answered.document
+    }
+
+    /// Asks for hosts and returns the request id.
+    pub(crate) fn request(&self, count: u32) -> String {
+        id_of(&self.done("requestMachines", &order(count)))
+    }
+
+    /// Asks once how a request stands.
+    pub(crate) fn status(&self, id: &str) -> Value {
+        self.done("getRequestStatus", &json!({"requests": [{"requestId": id}]}))["requests"][0].clone()
+    }
+
+    /// Polls until a request is settled, as Host Factory does, in at most 20 calls (INV-18).
+    pub(crate) fn settled(&self, id: &str) -> Value {
+        let mut status = Value::Null;
+        for _ in 0..20 {
+            status = self.status(id);
+            if status["status"] != "running" {
+                return status;
+            }
+            self.pass(Duration::from_secs(30));
+        }
+        panic!("{}: {id} does not settle: {status}", self.store);
+    }
+
+    /// Asks for hosts and returns the request and its hosts once they run.
+    pub(crate) fn running(&self, count: u32) -> (String, Vec<Value>) {
+        let id = self.request(count);
+        let status = self.settled(&id);
+        let hosts = Grid::named(&status);
+        assert_eq!((status["status"].as_str(), hosts.len()), (Some("complete"), count as usize), "{status}");
+        (id, hosts)
+    }
+
+    /// Gives hosts back and returns the request id.
+    pub(crate) fn give_back(&self, hosts: &Value) -> String {
+        id_of(&self.done("requestReturnMachines", &json!({"machines": hosts})))
+    }
+
+    /// Returns the names of the hosts that the cloud takes, or has taken.
+    pub(crate) fn lost(&self, hosts: &Value) -> Vec<String> {
+        let answer = self.done("getReturnRequests", &json!({"machines": hosts}));
+        let name = |lost: &Value| lost["machine"].as_str().unwrap().to_owned();
+        answer["requests"].as_array().unwrap().iter().map(name).collect()
+    }
+
+    /// Does all the work that no call asks for.
+    pub(crate) fn reconcile(&self) -> Value {
+        self.done("reconcile", &json!({}))
+    }
+
+    /// Returns a copy of the state, as an operator's backup would be.
+    pub(crate) fn backup(&self) -> tempfile::TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        copy_files(&self.sandbox.path("work/data"), copy.path());
+        copy
+    }
+
+    /// Puts a backup in the place of the state.
+    pub(crate) fn restore(&self, backup: &tempfile::TempDir) {
+        let data = self.sandbox.path("work/data");
+        for entry in std::fs::read_dir(&data).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+        copy_files(backup.path(), &data);
+    }
+
+    /// Tells the oracle that nothing is expected of these hosts.
+    pub(crate) fn tampered_with(&self, host: &str) {
+        self.tampered.lock().unwrap().insert(host.to_owned());
+    }
+
+    pub(crate) fn is_tampered(&self, host: &str) -> bool {
+        self.tampered.lock().unwrap().contains(host)
+    }
+
+    /// Everything printed so far.
+    pub(crate) fn said(&self) -> Vec<Said> {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// Returns the owner tag of this installation; `None` before it was needed.
+    pub(crate) fn installation(&self) -> Option<String> {
+        let text = std::fs::read_to_string(self.sandbox.path("work/data/installation_id")).ok()?;
+        text.lines().next().map(ToOwned::to_owned)
+    }
+
+    /// Runs the oracle and stops at the first violation.
+    pub(crate) fn judge(&self) {
+        let violations = crate::campaigns::oracle::judge(self);
+        assert!(violations.is_empty(), "{}: {violations:#?}", self.store);
+    }
+
+    fn record(&self, call: String, input: Value, output: &Output) {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        self.said.lock().unwrap().push(Said { call, input, stdout, stderr, code: output.status.code() });
+    }
+}
+
+/// A call that is under way.
+#[derive(Debug)]
+pub(crate) struct Running<'b> {
+    bench: &'b Bench,
+    call: String,
+    input: Value,
+    pub(crate) child: Child,
+}
+
+impl Running<'_> {
+    /// Waits for the answer.
+    pub(crate) fn answered(self) -> Answered {
+        let output = self.child.wait_with_output().unwrap();
+        self.bench.record(self.call.clone(), self.input, &output);
+        let answered = Answered::of(&output);
+        if self.call != "reconcile" {
+            let kind = if answered.code == 0 { format!("{}.output", self.call) } else { "error.output".to_owned() };
+            let complaints = crate::contract::complaints_about(&kind, &answered.document);
+            assert!(complaints.is_empty(), "{}: {complaints:?} in {}", self.call, answered.document);
+        }
+        answered
+    }
+
+    /// Kills the process where it stands (SIGKILL), and keeps what it had printed.
+    pub(crate) fn kill(mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let output = self.child.wait_with_output().unwrap();
+        self.bench.record(self.call, self.input, &output);
+    }
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+}
+
+/// The input that asks for hosts.
+pub(crate) fn order(count: u32) -> Value {
+    json!({"template": {"templateId": "Small", "machineCount": count}})
+}
+
+/// The request id of an answer.
+pub(crate) fn id_of(answer: &Value) -> String {
+    answer["requestId"].as_str().unwrap().to_owned()
+}
+
+/// The instance ids of hosts as Host Factory names them.
+pub(crate) fn ids(hosts: &[Value]) -> Vec<String> {
+    hosts.iter().map(|host| host["machineId"].as_str().unwrap().to_owned()).collect()
+}
