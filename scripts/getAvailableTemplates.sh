@@ -42,6 +42,9 @@ else
     fail "hostfactory was not found: set HOSTFACTORY_BIN, or put it beside the scripts, into ../bin or on PATH"
 fi
 
+# What a crash would leave on the disk could hold credentials.
+ulimit -c 0 2>/dev/null
+
 # A program that cannot be started, for example one for another machine: some shells end here and run the trap, others
 # (bash) do so only when they are asked to go on.
 trap 'fail "hostfactory was found and cannot be started"' EXIT

@@ -52,7 +52,7 @@ fn every_file_under_tests_is_declared() {
         };
         let declared_in = declared_in.join(if declared_in == tests { "main.rs" } else { "mod.rs" });
         let text = std::fs::read_to_string(&declared_in).unwrap();
-        let declared = text.lines().any(|line| line.trim_start_matches("pub ").trim() == format!("mod {name};"));
+        let declared = text.lines().any(|line| line.trim_start_matches("pub(crate) ").trim() == format!("mod {name};"));
         assert!(declared, "{} is not declared in {}", file.display(), declared_in.display());
     }
 }

@@ -3,12 +3,28 @@
 #[cfg(feature = "aws")]
 pub(crate) mod bench;
 #[cfg(feature = "aws")]
+mod capacity;
+#[cfg(feature = "aws")]
 mod deaths;
 mod disk;
 #[cfg(feature = "aws")]
 mod duplicates;
 #[cfg(feature = "aws")]
 mod hosts;
+#[cfg(feature = "aws")]
+mod inputs;
+#[cfg(feature = "aws")]
+mod many;
+#[cfg(feature = "aws")]
+mod network;
+#[cfg(feature = "aws")]
+mod pages;
+#[cfg(feature = "aws")]
+mod rights;
+#[cfg(feature = "aws")]
+mod secrets;
+#[cfg(feature = "aws")]
+pub(crate) mod stage;
 mod store;
 mod store_damage;
 #[cfg(feature = "aws")]

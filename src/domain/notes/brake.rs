@@ -91,8 +91,10 @@ impl Brake {
 
     /// Returns whether nothing of this has a meaning any more.
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
-        let age = |at: &Timestamp| *at > now || now.since(*at) > Duration::from_hours(24);
-        self.deaths.iter().all(age) && self.suspension.as_ref().is_none_or(|s| age(&s.until))
+        let long_ago = |at: &Timestamp| now.since(*at) > Duration::from_hours(24);
+        // What lies in the future comes from a clock that was ahead; the end of a suspension may well do so.
+        self.deaths.iter().all(|at| *at > now || long_ago(at))
+            && self.suspension.as_ref().is_none_or(|s| s.since > now || long_ago(&s.until))
     }
 }
 
@@ -135,6 +137,18 @@ mod tests {
         }
         let off = BrakePolicy { deaths: 0, ..policy };
         assert!(!brake.died(1000, "x", &content("a"), &off, at(0)));
+    }
+
+    #[test]
+    fn a_brake_is_kept_while_it_holds_and_forgotten_a_day_later() {
+        let mut brake = Brake::default();
+        assert!(brake.is_over(at(0)));
+        brake.refused("UnauthorizedOperation", &content("a"), at(0));
+        assert!(!brake.is_over(at(0)) && !brake.is_over(at(86_400)));
+        assert!(brake.is_over(at(86_400 + 181)) && brake.is_over(at(-60)));
+        let mut brake = Brake::default();
+        brake.died(1, "x", &content("a"), &BrakePolicy::default(), at(0));
+        assert!(!brake.is_over(at(0)) && brake.is_over(at(86_401)) && brake.is_over(at(-60)));
     }
 
     #[test]
