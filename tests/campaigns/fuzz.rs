@@ -5,11 +5,12 @@
 //! of what is drawn, up to the order in which processes that run together come to the emulator.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use hostfactory_emulator::{Edit, Fault, Garble, Market, SUBNETS, Truth};
 use serde_json::{Value, json};
 
+use super::draw::{self, Draw};
 use super::oracle;
 use crate::faults::bench::{Bench, Running, stores};
 
@@ -20,27 +21,7 @@ const ROUNDS: u64 = 24;
 /// What goes wrong, of a hundred calls or rounds.
 const WRONG: u64 = 20;
 
-/// Numbers that are the same for the same seed (`SplitMix64`).
-#[derive(Debug)]
-struct Draw(u64);
-
 impl Draw {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit.max(1)
-    }
-
-    fn index(&mut self, length: usize) -> usize {
-        usize::try_from(self.below(length as u64)).unwrap()
-    }
-
-    fn small(&mut self, from: u32, to: u32) -> u32 {
-        from + u32::try_from(self.below(u64::from(to - from))).unwrap()
-    }
-
     fn happens(&mut self) -> bool {
         self.below(100) < WRONG
     }
@@ -234,8 +215,8 @@ impl Day<'_> {
     }
 }
 
-/// Lives one day; returns what was violated and the schedule.
-fn day(store: &'static str, seed: u64) -> (Vec<String>, Vec<String>) {
+/// Lives one day; returns what was violated.
+fn day(store: &'static str, seed: u64) -> Vec<String> {
     let bench = Bench::new(store);
     let mut draw = Draw(seed);
     let rate = [0, 1_000][draw.index(2)];
@@ -246,30 +227,24 @@ fn day(store: &'static str, seed: u64) -> (Vec<String>, Vec<String>) {
     bench.templates(&json!([bench.template("Small", &json!({"subnetId": SUBNETS, "vmType": "m6i.large"}))]));
     let mut day = Day { bench: &bench, draw, schedule: Vec::new(), open: Vec::new(), held: BTreeMap::new() };
     day.live();
-    (oracle::judge(&bench), day.schedule)
-}
-
-#[expect(clippy::disallowed_methods, reason = "tests read the variables that the operator of a campaign sets")]
-fn number_from(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
-
-#[expect(clippy::disallowed_methods, reason = "a new seed for each run; it is printed")]
-fn fresh_seed() -> u64 {
-    u64::from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos())
+    let schedule = day.schedule.join("\n");
+    let violations = oracle::judge(&bench);
+    if !violations.is_empty() {
+        bench.sandbox.write("case/schedule", schedule);
+        println!("{store}, seed {seed}: {violations:#?}, see {}", bench.keep().display());
+    }
+    violations
 }
 
 #[test]
 fn a_day_on_a_cloud_that_goes_wrong_at_random_ends_in_order() {
-    let first = number_from("HOSTFACTORY_TEST_SEED").unwrap_or_else(fresh_seed);
-    let seeds = number_from("HOSTFACTORY_TEST_TRIALS").unwrap_or(SEEDS);
+    let (first, seeds) = (draw::seed(), draw::trials().unwrap_or(SEEDS));
     let campaign = |store: &'static str| {
         let start = Instant::now();
         let mut failed = Vec::new();
         for seed in (0..seeds).map(|number| first.wrapping_add(number)) {
-            let (violations, schedule) = day(store, seed);
+            let violations = day(store, seed);
             if !violations.is_empty() {
-                println!("{store}, seed {seed}: {violations:#?}\n{}", schedule.join("\n"));
                 failed.push((seed, violations));
             }
         }

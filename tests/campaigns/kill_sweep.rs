@@ -3,11 +3,12 @@
 //!
 //! `HOSTFACTORY_TEST_TRIALS=n` makes n trials for each store, `HOSTFACTORY_TEST_SEED=n` draws the same instants again.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use hostfactory_emulator::{Fault, Phase};
 use serde_json::{Value, json};
 
+use super::draw::{self, Draw};
 use super::oracle;
 use crate::faults::bench::{Bench, PATIENCE, ids, order, stores};
 
@@ -43,25 +44,6 @@ enum Moment {
     Call(u32, Phase),
     /// So long after its start.
     After(Duration),
-}
-
-/// Numbers that are the same for the same seed.
-#[derive(Debug)]
-struct Draw(u64);
-
-impl Draw {
-    /// Draws a number below `limit` (`SplitMix64`).
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit.max(1)
-    }
-
-    fn duration(&mut self, most: Duration) -> Duration {
-        Duration::from_micros(self.below(u64::try_from(most.as_micros()).unwrap_or(u64::MAX)))
-    }
 }
 
 /// The shortest patience with requests that nobody asks about, so that the oracle is soon done.
@@ -162,7 +144,9 @@ impl Sweep {
             self.trials += 1;
             let found = oracle::judge(&bench);
             if !found.is_empty() {
-                self.violations.push(format!("{} {operation:?} {moment:?}: {found:#?}", self.store));
+                let folder = bench.keep();
+                let case = format!("{} {operation:?} {moment:?}: {found:#?}, see {}", self.store, folder.display());
+                self.violations.push(case);
             }
         }
         at_work
@@ -210,20 +194,9 @@ impl Sweep {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests read the variables that the operator of a campaign sets")]
-fn number_from(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
-
-#[expect(clippy::disallowed_methods, reason = "a new seed for each run; it is printed")]
-fn fresh_seed() -> u64 {
-    u64::from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos())
-}
-
 #[test]
 fn a_kill_at_any_instant_leaves_nothing_lost_nothing_doubled_and_no_wrong_victim() {
-    let seed = number_from("HOSTFACTORY_TEST_SEED").unwrap_or_else(fresh_seed);
-    let trials = number_from("HOSTFACTORY_TEST_TRIALS").and_then(|trials| usize::try_from(trials).ok());
+    let (seed, trials) = (draw::seed(), draw::trials().and_then(|trials| usize::try_from(trials).ok()));
     let sweep = |store: &'static str| {
         let start = Instant::now();
         let mut sweep = Sweep { store, draw: Draw(seed), trials: 0, violations: Vec::new() };

@@ -1,12 +1,12 @@
 //! The test bench: the program on an emulator, with both clocks in hand, and everything it ever printed on record.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hostfactory_emulator::{Emulator, Fault, Phase, Settings};
 use serde_json::{Value, json};
@@ -28,6 +28,9 @@ pub(crate) struct Said {
     pub(crate) stderr: String,
     /// `None` when it was killed.
     pub(crate) code: Option<i32>,
+    pub(crate) began: Instant,
+    /// When it was over at the latest.
+    pub(crate) ended: Instant,
 }
 
 impl Said {
@@ -164,13 +167,13 @@ impl Bench {
                 command.arg("-f").arg(self.sandbox.write("in/large.json", text));
             }
         }
-        Running { bench: self, call: call.to_owned(), input: input.clone(), child: command.spawn().unwrap() }
+        Running::of(self, call, input, command)
     }
 
     /// Starts a call through a shell whose last argument is to be the input.
     pub(crate) fn start_shell(&self, call: &str, input: &Value, mut shell: Command) -> Running<'_> {
         shell.arg(input.to_string()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Running { bench: self, call: call.to_owned(), input: input.clone(), child: shell.spawn().unwrap() }
+        Running::of(self, call, input, shell)
     }
 
     /// Starts a call and kills it so long after its start.
@@ -292,16 +295,22 @@ impl Bench {
         text.lines().next().map(ToOwned::to_owned)
     }
 
+    /// Keeps everything about a case that went wrong, for whoever has to find out why, and returns the folder.
+    pub(crate) fn keep(self) -> PathBuf {
+        let said: Vec<String> = self.said().iter().map(|said| format!("{said:#?}")).collect();
+        self.sandbox.write("case/said", said.join("\n"));
+        let calls: Vec<String> = self.emulator.calls().iter().map(|call| format!("{call:?}")).collect();
+        self.sandbox.write("case/calls", calls.join("\n"));
+        self.sandbox.write("case/truth", format!("{:#?}", self.emulator.truth()));
+        let folder = self.sandbox.path("");
+        std::mem::forget(self);
+        folder
+    }
+
     /// Runs the oracle and stops at the first violation.
     pub(crate) fn judge(&self) {
         let violations = crate::campaigns::oracle::judge(self);
         assert!(violations.is_empty(), "{}: {violations:#?}", self.store);
-    }
-
-    fn record(&self, call: String, input: Value, output: &Output) {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-        self.said.lock().unwrap().push(Said { call, input, stdout, stderr, code: output.status.code() });
     }
 }
 
@@ -312,38 +321,54 @@ pub(crate) struct Running<'b> {
     call: String,
     input: Value,
     pub(crate) child: Child,
+    began: Instant,
 }
 
-impl Running<'_> {
+impl<'b> Running<'b> {
+    fn of(bench: &'b Bench, call: &str, input: &Value, mut command: Command) -> Self {
+        let began = Instant::now();
+        Self { bench, call: call.to_owned(), input: input.clone(), child: command.spawn().unwrap(), began }
+    }
+
+    /// Waits for its end and keeps what it said.
+    fn ended(self, heard: bool) -> (String, Output) {
+        let output = self.child.wait_with_output().unwrap();
+        let text = |bytes: &[u8]| if heard { String::from_utf8_lossy(bytes).into_owned() } else { String::new() };
+        let said = Said {
+            call: self.call.clone(),
+            input: self.input,
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+            code: output.status.code().filter(|_| heard),
+            began: self.began,
+            ended: Instant::now(),
+        };
+        self.bench.said.lock().unwrap().push(said);
+        (self.call, output)
+    }
+
     /// Waits for the answer.
     pub(crate) fn answered(self) -> Answered {
-        let output = self.child.wait_with_output().unwrap();
-        self.bench.record(self.call.clone(), self.input, &output);
+        let (call, output) = self.ended(true);
         let answered = Answered::of(&output);
-        if self.call != "reconcile" {
-            let kind = if answered.code == 0 { format!("{}.output", self.call) } else { "error.output".to_owned() };
+        if call != "reconcile" {
+            let kind = if answered.code == 0 { format!("{call}.output") } else { "error.output".to_owned() };
             let complaints = crate::contract::complaints_about(&kind, &answered.document);
-            assert!(complaints.is_empty(), "{}: {complaints:?} in {}", self.call, answered.document);
+            assert!(complaints.is_empty(), "{call}: {complaints:?} in {}", answered.document);
         }
         answered
     }
 
-    /// Waits for a call whose answer cannot be read, and returns its exit code.
+    /// Waits for a call whose answer cannot be read, and returns its exit code. To Host Factory it is as if killed.
     pub(crate) fn wait_unread(self) -> i32 {
-        let output = self.child.wait_with_output().unwrap();
-        // To Host Factory it is as if it had been killed.
-        let said =
-            Said { call: self.call, input: self.input, stdout: String::new(), stderr: String::new(), code: None };
-        self.bench.said.lock().unwrap().push(said);
-        output.status.code().unwrap()
+        self.ended(false).1.status.code().unwrap()
     }
 
     /// Kills the process where it stands (SIGKILL), and keeps what it had printed.
     pub(crate) fn kill(mut self) {
         // It may have ended by itself.
         let _ = self.child.kill();
-        let output = self.child.wait_with_output().unwrap();
-        self.bench.record(self.call, self.input, &output);
+        self.ended(true);
     }
 }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::application::commands::HostRef;
 use crate::application::ports::{Changes, MachineRepository, RequestRepository, UnitOfWork};
+use crate::application::queries::HostResult;
 use crate::application::testing::{Fate, World};
 use crate::domain::machine::MachineStatus;
 use crate::domain::request::RequestStatus;
@@ -193,7 +194,7 @@ async fn row_110_an_orphan_is_watched_and_then_ended_and_others_hosts_never() {
     let report = reconcile(&world).await;
     assert_eq!(report.orphans.len(), 1);
     assert_eq!(world.cloud.state().ended, std::slice::from_ref(&ours));
-    assert!(world.store.events().iter().any(|event| format!("{event:?}").contains("OrphanEnded")));
+    assert!(world.store.events().iter().any(|event| format!("{event:?}").contains("MachineGivenUp")));
     assert!(world.lost(&hosts).await.is_empty());
     assert!(reconcile(&world).await.orphans.is_empty());
 }
@@ -283,16 +284,22 @@ async fn a_host_that_was_taken_for_ended_and_lives_is_ended() {
 }
 
 #[tokio::test]
-async fn row_10_a_process_that_dies_between_ending_an_orphan_and_noting_it_leaves_nothing_behind() {
-    let world = World::new();
-    world.cloud.stranger("i-0000000000000aaaa", "ours", Some("grid-1"));
-    reconcile(&world).await;
-    world.clock.pass(5 * MINUTE);
-    let error = crate::application::StorageError::Busy { resource: "x".to_owned(), waited: Duration::ZERO };
-    world.store.fail_next_commit(error);
-    assert!(!reconcile(&world).await.problems.is_empty());
-    assert!(reconcile(&world).await.orphans.is_empty());
-    assert_eq!(world.cloud.state().ended.len(), 1);
+async fn row_10_a_process_that_dies_around_the_end_of_an_orphan_leaves_nothing_behind() {
+    for noted in [false, true] {
+        let world = World::new();
+        world.cloud.stranger("i-0000000000000aaaa", "ours", Some("grid-1"));
+        reconcile(&world).await;
+        world.clock.pass(5 * MINUTE);
+        let error = crate::application::StorageError::Busy { resource: "x".to_owned(), waited: Duration::ZERO };
+        if noted {
+            world.store.pass_next_commit();
+        }
+        world.store.fail_next_commit(error);
+        assert!(!reconcile(&world).await.problems.is_empty());
+        assert_eq!(world.cloud.live(), usize::from(!noted));
+        assert_eq!(reconcile(&world).await.orphans.len(), usize::from(!noted));
+        assert_eq!(world.cloud.state().ended.len(), 1);
+    }
 }
 
 #[tokio::test]
@@ -338,4 +345,44 @@ async fn a_store_that_cannot_be_used_is_reported_and_no_panic() {
     }
     world.cloud.boot();
     assert!(!reconcile(&world).await.problems.is_empty());
+}
+
+#[tokio::test]
+async fn an_orphan_that_was_given_up_is_not_taken_in_by_a_request_and_ended_in_the_end() {
+    let world = World::new();
+    let before = world.store.state();
+    let id = world.request(1).await.unwrap();
+    world.cloud.boot();
+    world.store.restore(before);
+    let host = world.cloud.state().hosts.keys().next().unwrap().clone();
+    world.cloud.state().protected.push(host.clone());
+    reconcile(&world).await;
+    world.clock.pass(5 * MINUTE);
+    assert!(matches!(reconcile(&world).await.orphans[&host], Orphan::NotEnded(_)));
+    // Host Factory asks about the request of which the restored store knows nothing.
+    assert!(world.sync(&id).await.is_ok());
+    assert!(world.store.state().requests.is_empty());
+    world.cloud.state().protected.clear();
+    reconcile(&world).await;
+    assert_eq!((world.cloud.live(), world.cloud.state().ended.len()), (0, 1));
+}
+
+#[tokio::test]
+async fn hosts_of_an_order_that_was_given_up_are_ended_though_its_id_turns_up_before_they_are() {
+    let world = World::new();
+    let id = world.request(2).await.unwrap();
+    world.cloud.boot();
+    let hosts: Vec<MachineId> = world.cloud.state().hosts.keys().cloned().collect();
+    world.cloud.state().protected.extend(hosts);
+    reconcile(&world).await;
+    watched(&world, 61).await;
+    reconcile(&world).await;
+    assert_eq!(world.cloud.live(), 2);
+    let told = world.poll(&id).await;
+    assert!(told.status == RequestStatus::CompleteWithError && told.hosts.iter().all(|h| h.result == HostResult::Fail));
+    world.cloud.state().protected.clear();
+    reconcile(&world).await;
+    watched(&world, 6).await;
+    reconcile(&world).await;
+    assert_eq!(world.cloud.live(), 0);
 }

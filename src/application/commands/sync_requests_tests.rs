@@ -83,6 +83,23 @@ async fn a_host_stuck_pending_is_ended_and_reported() {
 }
 
 #[tokio::test]
+async fn a_host_that_was_given_up_is_ended_though_it_runs_in_the_end() {
+    let world = World::new();
+    let id = world.request(1).await.unwrap();
+    let late = world.cloud.state().hosts.keys().next().unwrap().clone();
+    world.cloud.state().protected.push(late.clone());
+    world.clock.pass(181);
+    assert_eq!(world.poll(&id).await.status, RequestStatus::Running);
+    world.cloud.boot();
+    // As another process would, that sees it run while the first is about to end it.
+    let view = world.poll(&id).await;
+    assert_eq!((view.status, view.hosts[0].result), (RequestStatus::Running, HostResult::Fail));
+    world.cloud.state().protected.clear();
+    assert_eq!(world.poll(&id).await.status, RequestStatus::CompleteWithError);
+    assert_eq!(world.cloud.state().ended, [late]);
+}
+
+#[tokio::test]
 async fn a_clock_of_the_cloud_that_is_an_hour_late_ends_no_host() {
     let world = World::new();
     world.cloud.state().seconds_late = 3600;

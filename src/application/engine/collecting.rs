@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use tracing::warn;
 
 use super::Engine;
+use super::ending::take_in;
 use crate::application::ports::{Changes, Search};
 use crate::application::{ApplicationError, StorageError};
 use crate::domain::machine::{Machine, MachineStatus, Origin, Sighting};
 use crate::domain::request::Acquire;
-use crate::domain::{MachineId, RequestId};
+use crate::domain::{MachineId, RequestId, Timestamp};
 
 /// What was done about a live host that no request accounts for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +109,10 @@ impl Engine {
                 Standing::Orphan("it was taken for ended, and lives".to_owned())
             } else if machine.snapshot().ending_since.is_some_and(told) {
                 Standing::Orphan("it was told to end, and lives".to_owned())
+            } else if let Some(reason) = machine.given_up().filter(|_| !machine.is_ending())
+                && !self.is_open(machine.request_id()).await?
+            {
+                Standing::Orphan(format!("it was given up, and lives: {reason}"))
             } else {
                 Standing::AccountedFor
             });
@@ -135,6 +140,12 @@ impl Engine {
             Some(Some(_)) => Standing::Orphan(format!("its request {id} has all its hosts")),
             Some(None) | None => Standing::Orphan(format!("its request {id} is settled without it")),
         })
+    }
+
+    /// Returns whether this request is there and not settled, so that it sees to its hosts itself.
+    async fn is_open(&self, id: Option<&RequestId>) -> Result<bool, StorageError> {
+        let Some(id) = id else { return Ok(false) };
+        Ok(self.store.request(id).await?.is_some_and(|request| !request.is_settled()))
     }
 
     /// Gives a host to the request whose tag it bears; returns whether the request took it.
@@ -180,33 +191,57 @@ impl Engine {
         due
     }
 
-    /// Ends orphans and writes down that we did. Should we die in between, the next collector finds them ended.
+    /// Gives orphans up, which keeps other processes from adopting them, and ends them. Should we die in between, the
+    /// next collector goes on.
     async fn end_orphans(
         &self,
         orphans: &[(Sighting, String)],
         known: &BTreeMap<MachineId, Machine>,
         report: &mut BTreeMap<MachineId, Orphan>,
     ) -> Result<(), ApplicationError> {
-        let api = |id: &MachineId| known.get(id).map_or(self.default_api, Machine::api);
-        let released = self.end(orphans.iter().map(|(host, _)| (host.id.clone(), api(&host.id)))).await?;
+        let now = self.clock.now();
+        let mut given_up: Vec<Machine> = orphans
+            .iter()
+            .map(|(host, reason)| {
+                warn!(machine_id = %host.id, reason, "an orphan is ended");
+                let mut machine = known.get(&host.id).cloned();
+                if let Some(machine) = &mut machine {
+                    machine.give_up(reason);
+                }
+                machine.unwrap_or_else(|| Machine::orphan(host, self.default_api, now, reason))
+            })
+            .collect();
+        match self.commit_machines(&mut given_up, now).await {
+            Ok(()) => {}
+            // Somebody took one of them in, or named it; they are looked at anew by the next collector.
+            Err(StorageError::Conflict { .. }) => {
+                for (host, reason) in orphans {
+                    report.insert(host.id.clone(), Orphan::LeftForLater(reason.clone()));
+                }
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let released = self.end(given_up.iter().map(|machine| (machine.id().clone(), machine.api()))).await?;
         for host in &released.not_ended {
             warn!(machine_id = %host.id, reason = host.reason, "an orphan could not be ended");
             report.insert(host.id.clone(), Orphan::NotEnded(host.reason.clone()));
         }
-        let now = self.clock.now();
-        let mut ended: Vec<Machine> = orphans
-            .iter()
-            .filter(|(host, _)| released.accepted.contains(&host.id) && !known.contains_key(&host.id))
-            .map(|(host, reason)| {
-                warn!(machine_id = %host.id, reason, "an orphan is ended");
-                Machine::orphan(host, self.default_api, now, reason)
-            })
-            .collect();
-        let changes = Changes { machines: ended.iter_mut().collect(), ..Changes::default() };
-        match self.store.commit(changes, now).await {
+        let reasons: BTreeMap<&MachineId, &str> =
+            orphans.iter().map(|(host, reason)| (&host.id, reason.as_str())).collect();
+        let ids: Vec<MachineId> = reasons.keys().copied().cloned().collect();
+        let mut ended = self.store.machines(&ids).await?;
+        take_in(&mut ended, &released, self.clock.now(), |id| reasons.get(id).copied().unwrap_or_default());
+        match self.commit_machines(&mut ended, self.clock.now()).await {
             // Somebody named one of them in the meantime; it ends all the same.
             Ok(()) | Err(StorageError::Conflict { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    async fn commit_machines(&self, machines: &mut [Machine], at: Timestamp) -> Result<(), StorageError> {
+        let changed = machines.iter_mut().filter(|machine| !machine.pending_events().is_empty());
+        let changes = Changes { machines: changed.collect(), ..Changes::default() };
+        if changes.is_empty() { Ok(()) } else { self.store.commit(changes, at).await }
     }
 }

@@ -54,7 +54,7 @@ impl Engine {
                 case.request.settle(&case.machines, &self.policy, self.moment())?;
                 let usable = case.request.status() == RequestStatus::Complete;
                 let deaths = noting::deaths_at_boot(&booting, &case.machines);
-                Ok((self.failed_and_held(case), case.request.as_acquire().map(|a| (a.clone(), deaths, usable))))
+                Ok((self.give_up_failed(case), case.request.as_acquire().map(|a| (a.clone(), deaths, usable))))
             })
             .await?;
         if let Some((acquire, deaths, usable)) = boots {
@@ -73,18 +73,21 @@ impl Engine {
         .await
     }
 
-    /// Returns the hosts that an open acquire request reports as failed and that still live, with the reason.
-    fn failed_and_held(&self, case: &Case) -> BTreeMap<MachineId, (ProviderApi, String)> {
+    /// Gives up the hosts that an open acquire request reports as failed and that still live. Returns them with the
+    /// reason. The cloud is told once that is on record: another process may see one of them usable just now.
+    fn give_up_failed(&self, case: &mut Case) -> BTreeMap<MachineId, (ProviderApi, String)> {
         if case.request.is_settled() || case.request.as_acquire().is_none() {
             return BTreeMap::new();
         }
         let expired = case.request.is_expired(self.moment());
-        let held = case.machines.iter().filter(|machine| machine.is_held());
-        held.filter_map(|machine| match Verdict::over(machine, expired, self.moment(), &self.policy) {
-            Verdict::Failed(why) => Some((machine.id().clone(), (machine.api(), why))),
-            Verdict::Executing | Verdict::Usable => None,
-        })
-        .collect()
+        let mut failed = BTreeMap::new();
+        for machine in case.machines.iter_mut().filter(|machine| machine.is_held()) {
+            if let Verdict::Failed(why) = Verdict::over(machine, expired, self.moment(), &self.policy) {
+                machine.give_up(&why);
+                failed.insert(machine.id().clone(), (machine.api(), why));
+            }
+        }
+        failed
     }
 
     /// Brings a return forward: finds hosts that only have a name, ends what is still there, and settles it once all

@@ -25,6 +25,9 @@ pub struct Recovered {
 /// How many open requests are brought forward at a time; the rest is left to the next call.
 const MOST_REQUESTS: usize = 100;
 
+/// Why the hosts of such a request are ended.
+const UNCLAIMED: &str = "nobody asked about its request";
+
 impl Engine {
     /// Brings open requests forward, those in `except` left out, and gives up those that nobody ever asked about.
     /// `dry` only says what would be done.
@@ -78,13 +81,17 @@ impl Engine {
         let to_end = self
             .change(id, |case| {
                 let known = case.machines.iter().any(|machine| machine.snapshot().listed);
-                Ok((!known && case.request.abandon(self.care.unclaimed_after)?).then(|| held(&case.machines)))
+                if known || !case.request.abandon(self.care.unclaimed_after)? {
+                    return Ok(None);
+                }
+                case.machines.iter_mut().for_each(|machine| machine.give_up(UNCLAIMED));
+                Ok(Some(held(&case.machines)))
             })
             .await?;
         let Some(to_end) = to_end else { return Ok(None) };
         warn!(request_id = %id, hosts = to_end.len(), "nobody ever asked about this request; its hosts are ended");
         let hosts = to_end.keys().cloned().collect();
-        self.end_and_note(id, to_end, "nobody asked about its request").await?;
+        self.end_and_note(id, to_end, UNCLAIMED).await?;
         Ok(Some(hosts))
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tracing::warn;
 
+use super::transaction::{TRIES, pause};
 use super::{Engine, distinct};
 use crate::application::ports::{Changes, Search};
 use crate::application::{ApplicationError, StorageError};
@@ -91,6 +92,20 @@ impl Engine {
 
     /// Takes in the hosts that bear the tag of a request of ours that the store does not know (`design.md` 5.17).
     async fn adopt(&self, id: &RequestId) -> Result<(), ApplicationError> {
+        let mut tries = 0;
+        loop {
+            match self.try_to_adopt(id).await {
+                // Another process took them in at the same time, or gave one of them up.
+                Err(ApplicationError::Storage(StorageError::Conflict { .. })) if tries < TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(pause(tries)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn try_to_adopt(&self, id: &RequestId) -> Result<(), ApplicationError> {
         let api = self.default_api;
         let search = Search::Request(self.installation.id()?, id.clone());
         let found = self.observation(api.kind())?.find(&search).await?;
@@ -111,11 +126,7 @@ impl Engine {
         let mut request = self.rebuilt(id, &machines, now)?;
         let changes =
             Changes { requests: vec![&mut request], machines: machines.iter_mut().collect(), ..Changes::default() };
-        match self.store.commit(changes, now).await {
-            // Another process took them in at the same time.
-            Ok(()) | Err(StorageError::Conflict { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        self.store.commit(changes, now).await.map_err(Into::into)
     }
 
     /// Returns the machine for a host that is taken in by the tag of this request.

@@ -21,7 +21,7 @@ pub(crate) struct Case {
 
 /// How often a decision is taken anew after another process was faster. Each conflict means that somebody else got
 /// on, so that many processes on one request all finish.
-const TRIES: u32 = 12;
+pub(super) const TRIES: u32 = 12;
 
 impl Engine {
     /// Loads a request with its hosts.

@@ -43,14 +43,14 @@ pub enum MachineEvent {
     MachineEndRequested {
         /// The host.
         machine_id: MachineId,
-        /// Why: a return, or a launch that did not become usable.
+        /// Why: a return, or what it was given up for.
         reason: String,
     },
-    /// It bore our tag, no request accounted for it, and the cloud took our order to end it.
-    OrphanEnded {
+    /// It is to be ended, whatever the cloud shows of it from now on: it did not become usable, or is an orphan.
+    MachineGivenUp {
         /// The host.
         machine_id: MachineId,
-        /// Why it was an orphan.
+        /// Why.
         reason: String,
     },
     /// It has ended.

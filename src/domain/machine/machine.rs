@@ -74,6 +74,10 @@ pub struct MachineSnapshot {
     /// Notice that the cloud takes it away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interruption: Option<Interruption>,
+    /// Why it is to be ended, whatever the cloud shows of it from now on. It is on record before the cloud is told, so
+    /// that no other process can find the host usable meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_up: Option<String>,
     /// When the cloud accepted our order to end it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending_since: Option<Timestamp>,
@@ -136,6 +140,7 @@ impl Machine {
                 tags: String::new(),
                 unseen: None,
                 interruption: None,
+                given_up: None,
                 ending_since: None,
                 listed: false,
                 changed_at: at,
@@ -145,14 +150,11 @@ impl Machine {
         }
     }
 
-    /// Returns a machine for a host that bears our tag, that no request accounts for, and that the cloud was told to
-    /// end for this reason.
+    /// Returns a machine for a host that bears our tag, that no request accounts for, and that is to be ended for this
+    /// reason.
     pub fn orphan(sighting: &Sighting, api: ProviderApi, at: Timestamp, reason: &str) -> Self {
         let mut machine = Self::seen(sighting, api, Origin::HostFactory, at);
-        machine.state.ending_since = Some(at);
-        machine.state.reason = Some(reason.to_owned());
-        machine.pending =
-            vec![MachineEvent::OrphanEnded { machine_id: sighting.id.clone(), reason: reason.to_owned() }];
+        machine.give_up(reason);
         machine
     }
 
@@ -238,6 +240,20 @@ impl Machine {
     /// Keeps the name by which Host Factory knows the host, where the cloud has not told one.
     pub fn keep_name(&mut self, name: &HostName) {
         keep_first(&mut self.state.name, Some(name));
+    }
+
+    /// Decides that the host is to be ended. This is never taken back; the first reason stays.
+    pub fn give_up(&mut self, reason: &str) {
+        if self.state.given_up.is_none() && self.is_held() {
+            self.state.given_up = Some(reason.to_owned());
+            let machine_id = self.state.id.clone();
+            self.pending.push(MachineEvent::MachineGivenUp { machine_id, reason: reason.to_owned() });
+        }
+    }
+
+    /// Returns why the host is to be ended, if that was decided.
+    pub fn given_up(&self) -> Option<&str> {
+        self.state.given_up.as_deref()
     }
 
     /// Takes in that the cloud accepted the order to end the host.

@@ -87,7 +87,8 @@ impl Acquire {
         let taken_back = |machine: &&Machine| {
             let host = machine.snapshot();
             let shortage = host.reason.as_ref().is_some_and(|reason| reason.starts_with("Server.Insufficient"));
-            host.status == MachineStatus::Terminated && shortage && !machine.is_ending()
+            let by_us = machine.is_ending() || machine.given_up().is_some();
+            host.status == MachineStatus::Terminated && shortage && !by_us
         };
         let lost = u32::try_from(machines.iter().filter(taken_back).count()).unwrap_or(u32::MAX);
         self.lost = self.lost.max(lost.min(self.wanted.get()));

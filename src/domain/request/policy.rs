@@ -85,6 +85,7 @@ impl Verdict {
         let host = machine.snapshot();
         let or_else = |text: &str| host.reason.clone().unwrap_or_else(|| text.to_owned());
         match host.status {
+            _ if let Some(reason) = machine.given_up() => Self::Failed(reason.to_owned()),
             _ if machine.is_ending() => Self::Failed(or_else("ended before it became usable")),
             // By our own clock alone: the cloud's may differ by minutes, and the host would be ended for that.
             MachineStatus::Pending if at.watched(host.known_since) > policy.pending_timeout => {

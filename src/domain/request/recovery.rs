@@ -77,12 +77,13 @@ impl Request {
         if self.is_claimed() || open {
             return Ok(false);
         }
+        let minutes = after.as_secs() / 60;
+        let message = format!("nobody asked about this request within {minutes} minutes; its hosts were ended");
+        if let Body::Acquire(acquire) = &mut self.state.body {
+            let usable = acquire.outcomes.iter_mut().filter(|outcome| outcome.verdict == Verdict::Usable);
+            usable.for_each(|outcome| outcome.verdict = Verdict::Failed(message.clone()));
+        }
         if self.state.status != RequestStatus::CompleteWithError {
-            let minutes = after.as_secs() / 60;
-            let message = format!("nobody asked about this request within {minutes} minutes; its hosts were ended");
-            if let Body::Acquire(acquire) = &mut self.state.body {
-                acquire.outcomes.iter_mut().for_each(|outcome| outcome.verdict = Verdict::Failed(message.clone()));
-            }
             self.change_status(RequestStatus::CompleteWithError, message)?;
         }
         Ok(true)

@@ -9,7 +9,7 @@ use super::rules;
 use crate::application::StorageError;
 use crate::application::ports::{Admission, Changes, Purged};
 use crate::domain::event::EventEnvelope;
-use crate::domain::machine::{Machine, MachineSnapshot, MachineStatus};
+use crate::domain::machine::{Machine, MachineSnapshot};
 use crate::domain::request::{Request, RequestSnapshot};
 use crate::domain::template::{Template, TemplateParts};
 use crate::domain::{Digest, HostName, MachineId, RequestId, TemplateId, Timestamp, Version};
@@ -80,7 +80,7 @@ impl StoreState {
         let mut ended: Vec<_> = self
             .machines
             .values()
-            .filter(|machine| machine.status == MachineStatus::Terminated && machine.changed_at < before)
+            .filter(|machine| !rules::is_held(machine) && machine.changed_at < before)
             .map(|machine| (machine.changed_at, machine.id.clone()))
             .collect();
         ended.sort_unstable();

@@ -133,8 +133,8 @@ fn of_machine(event: &MachineEvent) -> Entry<'_> {
         MachineEvent::MachineListed { machine_id } => {
             Entry { name: "MachineListed", machine: Some(machine_id.as_str()), ..Entry::default() }
         }
-        MachineEvent::OrphanEnded { machine_id, reason } => Entry {
-            name: "OrphanEnded",
+        MachineEvent::MachineGivenUp { machine_id, reason } => Entry {
+            name: "MachineGivenUp",
             machine: Some(machine_id.as_str()),
             detail: reason.clone(),
             ..Entry::default()

@@ -14,7 +14,7 @@ CREATE INDEX requests_unclaimed ON requests (created_at) WHERE unclaimed = 1;
 CREATE INDEX requests_unsettled ON requests (created_at) WHERE settled = 0;
 CREATE INDEX requests_settled ON requests (changed_at) WHERE settled = 1;
 CREATE INDEX requests_by_template ON requests (template_digest) WHERE template_digest IS NOT NULL;
-CREATE INDEX machines_ended ON machines (changed_at) WHERE status = 'terminated';
+CREATE INDEX machines_ended ON machines (changed_at) WHERE held = 0;
 
 -- How many machines each request has. A damaged page of an index hides rows without an error; a count that lies elsewhere
 -- tells that they are missing.
