@@ -13,6 +13,7 @@ mod credentials;
 mod e2e;
 #[cfg(unix)]
 mod faults;
+mod faults_document;
 mod life;
 mod scripts;
 mod support;

@@ -189,7 +189,7 @@ fn row_09_a_return_that_dies_at_any_of_its_calls_ends_exactly_its_hosts() {
 }
 
 #[test]
-fn row_12_row_13_a_process_that_gets_no_memory_prints_a_whole_document_or_none_and_leaves_no_lock() {
+fn row_12_a_process_that_gets_no_memory_prints_a_whole_document_or_none_and_leaves_no_lock() {
     on_both_stores(|bench| {
         let id = bench.request(2);
         let mut died = 0;

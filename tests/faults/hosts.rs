@@ -1,5 +1,6 @@
 //! Section H: what becomes of hosts while Host Factory looks elsewhere.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hostfactory_emulator::Fault;
@@ -165,6 +166,40 @@ fn row_79_an_impaired_host_and_a_scheduled_event_move_nobody() {
         }
         bench.judge();
     });
+}
+
+#[test]
+fn row_80_hosts_that_are_not_in_the_store_are_ended_only_if_they_are_not_another_installations() {
+    for strict in [false, true] {
+        on_both_stores(|bench| {
+            bench.configure(&json!({"hostFactory": {"strictOwner": strict}}));
+            let (_, ours) = bench.running(2);
+            let other = Bench::sharing(bench.store, Arc::clone(&bench.emulator), "AKIDOTHER");
+            let (_, theirs) = other.running(1);
+            let unknown = bench.emulator.stranger(&[]).unwrap();
+            bench.emulator.kill_by_hand(&ids(&ours)[0]).unwrap();
+            let machine = |id: &str| json!({"name": format!("name-of-{id}"), "machineId": id});
+            let no_such = "i-0dead0dead0dead00";
+            let hosts = json!([ours[0], ours[1], theirs[0], machine(&unknown), machine(no_such), {"name": "nobody.ec2.internal"}]);
+            let told = bench.settled(&bench.give_back(&hosts));
+            assert_eq!(told["status"], "complete_with_error", "{told}");
+            let result = |id: &str| {
+                let hosts = told["machines"].as_array().unwrap();
+                hosts
+                    .iter()
+                    .find(|host| host["machineId"] == *id)
+                    .map(|host| host["result"].as_str().unwrap().to_owned())
+            };
+            assert_eq!(result(&ids(&ours)[0]).as_deref(), Some("succeed"), "it had ended already");
+            assert_eq!(result(&ids(&ours)[1]).as_deref(), Some("succeed"));
+            assert_eq!(result(&ids(&theirs)[0]).as_deref(), Some("fail"), "{told}");
+            assert_eq!(result(no_such).as_deref(), Some("succeed"), "{told}");
+            assert_eq!(result(&unknown).as_deref(), Some(if strict { "fail" } else { "succeed" }), "{told}");
+            assert!(told["message"].as_str().unwrap().contains("nobody.ec2.internal: no host of this"), "{told}");
+            assert!(is_ended(bench, &ids(&ours)[1]) && !is_ended(bench, &ids(&theirs)[0]));
+            assert_eq!(is_ended(bench, &unknown), !strict);
+        });
+    }
 }
 
 #[test]

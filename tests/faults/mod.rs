@@ -26,6 +26,7 @@ mod secrets;
 #[cfg(feature = "aws")]
 pub(crate) mod stage;
 mod store;
+mod store_age;
 mod store_damage;
 #[cfg(feature = "aws")]
 mod time;

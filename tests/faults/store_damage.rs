@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::disk::{Bench, Dice, each_store, say, trials};
 
 /// Writes over a file in place, as damage does.
-fn overwrite(path: &Path, bytes: &[u8]) {
+pub(super) fn overwrite(path: &Path, bytes: &[u8]) {
     use std::io::Write;
     let mut file = std::fs::File::create(path).unwrap();
     file.write_all(bytes).unwrap();

@@ -369,7 +369,7 @@ fn an_answer_from_the_store_is_owed_when_the_time_is_used_up() {
 }
 
 #[test]
-fn a_panic_is_one_failure_and_is_logged() {
+fn row_12_a_panic_is_one_failure_and_is_logged() {
     let fake = Fake::with(Trouble::Panic);
     let (code, document) = fake.call(&["requestMachines", "--data", r#"{"templateId": "A", "machineCount": 2}"#]);
     assert_eq!(code, 1);

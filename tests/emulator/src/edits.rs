@@ -1,16 +1,17 @@
 //! What a test can do to the world, by handle or by HTTP: one list for both.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::call::{seconds, seconds_in_millis};
-use crate::catalogue::LaunchTemplate;
+use crate::catalogue::{IMAGES, LaunchTemplate, SUBNETS, TYPES};
 use crate::clock::millis;
 use crate::instances::{Actor, Market, Marks};
 use crate::throttle::Buckets;
-use crate::world::{Pool, World};
+use crate::world::{Order, Pool, World};
 
 /// A change of the world. Times are in seconds of the emulator's clock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +41,8 @@ pub enum Edit {
     Addresses { given: bool },
     /// Whether later launches get the addresses of ended hosts first.
     ReuseAddresses { on: bool },
+    /// Launches an instance as somebody else would, with these tags.
+    Stranger { tags: BTreeMap<String, String> },
     /// Ends instances at once, as if AWS had.
     Kill { which: Which, code: String, message: String },
     /// Stops an instance, as if a user had.
@@ -111,6 +114,25 @@ impl From<&String> for Which {
     }
 }
 
+fn stranger(world: &mut World, tags: BTreeMap<String, String>) {
+    world.launch(Order {
+        token: None,
+        zonal: false,
+        template_version: None,
+        parameters: Arc::default(),
+        call: 0,
+        tags,
+        spot_tags: BTreeMap::new(),
+        kind: TYPES[0],
+        image: IMAGES[0].to_owned(),
+        subnet: SUBNETS[0].to_owned(),
+        zone: "us-east-1a".to_owned(),
+        region: "us-east-1".to_owned(),
+        market: Market::OnDemand,
+        count: 1,
+    });
+}
+
 /// Carries an edit out.
 ///
 /// # Errors
@@ -139,6 +161,7 @@ pub(crate) fn apply(world: &mut World, edit: Edit) -> Result<(), String> {
         Edit::Shutdown { seconds: time } => world.settings.shutdown = seconds(time),
         Edit::Addresses { given } => world.addressed = given,
         Edit::ReuseAddresses { on } => world.reuse_addresses = on,
+        Edit::Stranger { tags } => stranger(world, tags),
         Edit::Kill { which, code, message } => kill(world, &which, &code, &message)?,
         Edit::Stop { instance } => {
             let stopped_at = now + millis(world.settings.shutdown);

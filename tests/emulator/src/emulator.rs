@@ -207,6 +207,16 @@ impl Emulator {
         self.edit(Edit::MarkSpot { instance: instance.to_owned(), code: code.to_owned() })
     }
 
+    /// Launches an instance as somebody else would, with these tags, and returns its id.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn stranger(&self, tags: &[(&str, &str)]) -> Result<String, String> {
+        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        self.edit(Edit::Stranger { tags })?;
+        self.truth().ids().pop().ok_or_else(|| "nothing was launched".to_owned())
+    }
+
     /// Turns termination protection on.
     ///
     /// # Errors
