@@ -4,6 +4,10 @@
 #
 #   scripts/test.sh          everything
 #   scripts/test.sh --fast   all that needs no AWS SDK and no moto: about a minute
+#   scripts/test.sh --long N the campaigns alone, which draw faults at random, N times as much as usual: N emulated days of
+#                            the fault fuzz and 7 N kills on each store, N times the storage torture, byte flips and readers,
+#                            1,000 N sequences of the model. A minute or so for each N. Each prints its seed;
+#                            HOSTFACTORY_TEST_SEED draws the same again.
 #
 # Build products and moto's Python environment are kept outside of the source tree, in
 # $HOSTFACTORY_CACHE (default ~/.cache/hostfactory), so that the AWS SDK is compiled once.
@@ -11,11 +15,16 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 fast=false
+long=
 case "${1:-}" in
 '') ;;
 --fast) fast=true ;;
-*)
-  echo "usage: scripts/test.sh [--fast]" >&2
+--long) long=${2:-10} ;;
+*) long=usage ;;
+esac
+case $long in
+*[!0-9]* | 0*)
+  echo "usage: scripts/test.sh [--fast | --long N]" >&2
   exit 2
   ;;
 esac
@@ -37,6 +46,25 @@ fi
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
 
 step() { printf '\n== %s\n' "$*"; }
+
+if [ -n "$long" ]; then
+  failed=
+  campaign() {
+    step "$3, $2"
+    HOSTFACTORY_TEST_TRIALS=$2 cargo test --locked "$1" "$3" -- --nocapture || failed="$failed $3"
+  }
+  campaign --lib $((long * 1000)) application::model_tests
+  campaign --test=integration "$long" campaigns::fuzz
+  campaign --test=integration $((long * 7)) campaigns::kill_sweep
+  campaign --test=integration "$long" faults::torture
+  campaign --test=integration "$long" row_30
+  campaign --test=integration "$long" readers
+  [ -z "$failed" ] || {
+    echo "scripts/test.sh: violations in$failed" >&2
+    exit 1
+  }
+  exit 0
+fi
 
 step "format"
 cargo fmt --all --check

@@ -9,12 +9,14 @@ mod cli;
 mod contract;
 #[cfg(all(feature = "aws", unix))]
 mod credentials;
+mod draw;
 #[cfg(all(feature = "aws", unix))]
 mod e2e;
 #[cfg(unix)]
 mod faults;
 mod faults_document;
 mod life;
+mod readers;
 mod scripts;
 mod support;
 

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use hostfactory_emulator::{Edit, Fault, Garble, Market, SUBNETS, Truth};
 use serde_json::{Value, json};
 
-use super::draw::{self, Draw};
 use super::oracle;
+use crate::draw::{self, Draw};
 use crate::faults::bench::{Bench, Running, stores};
 
 /// The seeds that are run when nobody says how many, on each store.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use hostfactory_emulator::{Fault, Phase};
 use serde_json::{Value, json};
 
-use super::draw::{self, Draw};
 use super::oracle;
+use crate::draw::{self, Draw};
 use crate::faults::bench::{Bench, PATIENCE, ids, order, stores};
 
 /// The instants that are drawn for each store when nobody says how many.

@@ -14,11 +14,6 @@ pub(crate) fn say(text: &str) {
     eprintln!("{text}");
 }
 
-#[expect(clippy::disallowed_methods, reason = "these two are for tests only")]
-fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
 /// Returns the compiled shim, or `None`, loudly, where there is no C compiler.
 pub(crate) fn shim() -> Option<&'static Path> {
     static SHIM: OnceLock<Option<PathBuf>> = OnceLock::new();
@@ -195,31 +190,4 @@ pub(crate) fn asked(id: &str) -> Value {
 /// Returns the id of an answer that has one.
 pub(crate) fn id_of(answer: &Answered) -> Option<String> {
     (answer.code == 0).then(|| answer.document["requestId"].as_str().unwrap().to_owned())
-}
-
-/// How often random trials are repeated: `HOSTFACTORY_TEST_TRIALS`, usually once.
-pub(crate) fn trials() -> usize {
-    variable("HOSTFACTORY_TEST_TRIALS").unwrap_or(1)
-}
-
-/// Numbers that look random and come again with the same seed.
-#[derive(Debug)]
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    /// Returns dice with the seed of `HOSTFACTORY_TEST_SEED`, else with `seed`; prints it.
-    pub(crate) fn new(seed: u64) -> Self {
-        let chosen = variable("HOSTFACTORY_TEST_SEED").unwrap_or(seed);
-        say(&format!("HOSTFACTORY_TEST_SEED={chosen}"));
-        Self(chosen)
-    }
-
-    /// Returns a number below `limit`.
-    pub(crate) fn roll(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % limit.max(1) as u64).unwrap()
-    }
 }

@@ -10,6 +10,7 @@ use hostfactory_emulator::{Fault, SUBNETS};
 use serde_json::{Value, json};
 
 use super::stage::{Stage, about, on_both_stores, order, template, within};
+use crate::draw::Draw;
 use crate::life::anywhere;
 use crate::support::{Answered, Sandbox};
 
@@ -41,20 +42,6 @@ fn row_94_no_template_is_an_error_and_never_an_empty_success() {
     });
 }
 
-/// Small, seeded, and the same everywhere.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % end
-    }
-
-    fn of<T: Clone>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())].clone()
-    }
-}
-
 /// A key of the configuration, and values that it takes and means.
 fn settings() -> Vec<(&'static str, Vec<Value>)> {
     vec![
@@ -80,7 +67,7 @@ fn set(config: &mut Value, key: &str, value: Value) {
 
 #[test]
 fn row_96_two_hundred_wrong_configurations_are_refused_by_key_or_warned_about() {
-    let mut dice = Dice(96);
+    let mut dice = Draw(96);
     let sandbox = Sandbox::simulated();
     let base: Value = serde_json::from_slice(&std::fs::read(sandbox.path("conf/config.json")).unwrap()).unwrap();
     for round in 0..200 {

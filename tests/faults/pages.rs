@@ -6,6 +6,7 @@ use hostfactory_emulator::Fault;
 use serde_json::json;
 
 use super::stage::{about, on_both_stores, within};
+use crate::draw;
 use crate::life::Grid;
 
 /// What one call may take at most (INV-10).
@@ -13,8 +14,7 @@ const BUDGET: Duration = Duration::from_secs(300);
 
 /// How many times the ordinary size a heavy case runs at.
 fn scale() -> u32 {
-    #[expect(clippy::disallowed_methods, reason = "tests read the variables that their caller sets")]
-    std::env::var("HOSTFACTORY_TEST_TRIALS").ok().and_then(|text| text.parse().ok()).unwrap_or(1).clamp(1, 20)
+    u32::try_from(draw::times()).unwrap_or(u32::MAX).min(20)
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::disk::{Bench, asked, each_failing_store, each_store, id_of, order, shim, strategies};
 use super::store_damage::overwrite;
+use crate::draw;
 use crate::support::Answered;
 
 pub(super) fn failed(answer: &Answered, hints: &[&str]) {
@@ -19,7 +20,7 @@ pub(super) fn failed(answer: &Answered, hints: &[&str]) {
 
 /// The first places one by one, later ones each fifth, or every one in a long run.
 pub(super) fn places(end: usize) -> impl Iterator<Item = usize> {
-    let step = if super::disk::trials() > 1 { 1 } else { 5 };
+    let step = if draw::times() > 1 { 1 } else { 5 };
     (1..20.min(end)).chain((20..end).step_by(step))
 }
 

@@ -10,7 +10,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::disk::{Bench, Dice, each_failing_store, id_of, order, say, shim, trials};
+use super::disk::{Bench, each_failing_store, id_of, order, say, shim};
+use crate::draw::{self, Draw};
 
 /// One effect on the disk.
 #[derive(Debug, Clone)]
@@ -142,19 +143,19 @@ impl Disk {
     }
 
     /// Writes the folder as a power cut may leave it.
-    fn build_cut(&self, folder: &Path, dice: &mut Dice) {
+    fn build_cut(&self, folder: &Path, dice: &mut Draw) {
         let mut names = self.synced.clone();
-        let reached = dice.roll(self.pending.len() + 1);
+        let reached = dice.index(self.pending.len() + 1);
         self.pending[..reached].iter().for_each(|change| apply(&mut names, change));
         // All, none, or each block by itself.
-        let habit = dice.roll(4);
+        let habit = dice.index(4);
         let files: Vec<_> = names
             .iter()
             .map(|(name, inode)| {
                 let content = self.inodes[*inode].after(|_| match habit {
                     0 => true,
                     1 => false,
-                    _ => dice.roll(2) == 0,
+                    _ => dice.index(2) == 0,
                 });
                 (name, content)
             })
@@ -221,8 +222,9 @@ fn record(bench: &Bench) -> Vec<Effect> {
 fn a_power_cut_at_any_effect_leaves_a_store_that_knows_every_printed_id() {
     each_failing_store(|bench| {
         let effects = record(bench);
-        let cuts = 1 + 2 * trials();
-        let mut dice = Dice::new(4);
+        let cuts = 1 + 2 * draw::times();
+        let seed = draw::seed();
+        let mut dice = Draw(seed);
         let scratch = Bench::new(bench.strategy);
         std::fs::create_dir_all(scratch.sandbox.path("work")).unwrap();
         let folder = scratch.data("");
@@ -231,7 +233,7 @@ fn a_power_cut_at_any_effect_leaves_a_store_that_knows_every_printed_id() {
         // What each transaction left, by the number of the next event.
         let mut known: BTreeMap<u64, Value> = BTreeMap::new();
         let (mut states, mut durable) = (0, 0);
-        let step = (effects.len() / (120 * trials())).max(1);
+        let step = (effects.len() / (120 * draw::times())).max(1);
         for (number, effect) in effects.iter().enumerate() {
             if effect.what == "stdout" {
                 let document: Value = serde_json::from_slice(&effect.data).unwrap();
@@ -250,7 +252,7 @@ fn a_power_cut_at_any_effect_leaves_a_store_that_knows_every_printed_id() {
             let former = known.entry(next).or_insert_with(|| contents.clone());
             assert_eq!(*former, contents, "effect {number}: the same number of events, another state");
             for _ in 0..cuts {
-                if number % 3 != 0 && trials() == 1 {
+                if number % 3 != 0 && draw::times() == 1 {
                     continue;
                 }
                 disk.build_cut(&folder, &mut dice);
@@ -268,7 +270,11 @@ fn a_power_cut_at_any_effect_leaves_a_store_that_knows_every_printed_id() {
                 assert!(!message.contains("Unknown"), "effect {number}: {id} is not known");
             }
         }
-        say(&format!("{}: {} effects, {} ids, {states} power cuts", bench.strategy, effects.len(), printed.len()));
+        let (store, ids) = (bench.strategy, printed.len());
+        say(&format!(
+            "storage torture: {store}, {} effects, {ids} ids, {states} power cuts, seed {seed}",
+            effects.len()
+        ));
         assert!(printed.len() >= 9 && known.len() > 15, "{} {}", printed.len(), known.len());
     });
 }

@@ -1,0 +1,210 @@
+//! The readers that take what others wrote: whatever comes, they answer in order, and what they take in is sound.
+//!
+//! Documents that are right are cut, repeated and filled with odd pieces. `HOSTFACTORY_TEST_TRIALS=n` draws n times as many.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use hostfactory::application::ports::TemplateCatalogue;
+use hostfactory::domain::template::ProviderKind;
+use hostfactory::infrastructure::config::templates::FileCatalogue;
+use hostfactory::infrastructure::config::{Environment, FolderOptions, Overrides, Settings};
+use hostfactory::interface::hostfactory::{self as wire, Asked, Empty, Source};
+
+use super::{draw, root};
+
+/// Pieces that have upset readers of JSON, of numbers and of paths.
+const PIECES: [&str; 28] = [
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "null",
+    "true",
+    "[[[[[[[[[[[[[[[[",
+    "\"\\ud800\"",
+    "\"\\u0000\"",
+    "-0",
+    "1e999",
+    "99999999999999999999",
+    "0.1",
+    "\"\"",
+    "\"../../etc/passwd\"",
+    "\"a\\nb\"",
+    "\"$(id)\"",
+    "\u{feff}",
+    "\u{202e}",
+    "\\",
+    "//",
+    "{\"a\":1,\"a\":2}",
+    "\"i-0aa11bb22cc33dd44\"",
+    "NaN",
+    "\"-1\"",
+];
+
+/// One change of a text; places are drawn from the whole range and taken modulo its length.
+#[derive(Debug, Clone)]
+enum Change {
+    Cut(usize, usize),
+    Put(usize, usize),
+    Repeat(usize, usize),
+    Byte(usize, u8),
+}
+
+fn changes() -> impl Strategy<Value = Vec<Change>> {
+    let place = any::<usize>;
+    let change = prop_oneof![
+        (place(), 0..40_usize).prop_map(|(at, length)| Change::Cut(at, length)),
+        (place(), 0..PIECES.len()).prop_map(|(at, piece)| Change::Put(at, piece)),
+        (place(), 0..40_usize).prop_map(|(at, length)| Change::Repeat(at, length)),
+        (place(), any::<u8>()).prop_map(|(at, byte)| Change::Byte(at, byte)),
+    ];
+    prop::collection::vec(change, 0..8)
+}
+
+fn changed(text: &str, changes: &[Change]) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    for change in changes {
+        let place = |at: usize| at % (bytes.len() + 1);
+        let part = |at: usize, length: usize| place(at)..(place(at) + length).min(bytes.len());
+        match *change {
+            Change::Cut(at, length) => drop(bytes.drain(part(at, length))),
+            Change::Put(at, piece) => {
+                let at = place(at);
+                bytes.splice(at..at, PIECES[piece].bytes());
+            }
+            Change::Repeat(at, length) => {
+                let repeated = bytes[part(at, length)].to_vec();
+                let at = place(at);
+                bytes.splice(at..at, repeated);
+            }
+            Change::Byte(at, byte) => {
+                let at = place(at);
+                if let Some(place) = bytes.get_mut(at) {
+                    *place = byte;
+                }
+            }
+        }
+    }
+    bytes
+}
+
+fn cases() -> ProptestConfig {
+    let times = u32::try_from(draw::times()).unwrap_or(u32::MAX);
+    ProptestConfig { cases: times.saturating_mul(400), failure_persistence: None, ..ProptestConfig::default() }
+}
+
+fn files(folder: &str, ending: &str) -> Vec<String> {
+    let mut found: Vec<_> =
+        std::fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    found.retain(|path| path.to_str().is_some_and(|path| path.ends_with(ending) && !path.contains("output")));
+    found.sort();
+    found.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
+}
+
+/// What every refusal must be: short, on one line, and about something.
+fn assert_told(message: &str) {
+    assert!(!message.trim().is_empty());
+    assert!(message.chars().count() < 2_000 && !message.chars().any(char::is_control), "{message:?}");
+}
+
+fn is_sound(id: &str) -> bool {
+    id.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !id.starts_with('.')
+}
+
+fn load(folder: &Path) -> Result<Settings, String> {
+    let below = |name: &str| Some(folder.join(name));
+    let folders = FolderOptions { config: Some(folder.to_owned()), work: below("work"), log: below("log") };
+    let overrides = Overrides { folders, settings: Vec::new() };
+    Settings::load(&overrides, &Environment::capture()).map_err(|error| error.to_string())
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn inputs_are_read_or_refused(which in any::<usize>(), changes in changes()) {
+        let examples = files("tests/fixtures/examples", ".json");
+        let bytes = changed(&examples[which % examples.len()], &changes);
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut file, &bytes).unwrap();
+        let input = match wire::read(&Source::File(file.path().to_owned()), Empty::IsObject) {
+            Ok(input) => input,
+            Err(error) => {
+                assert_told(&error.to_string());
+                return Ok(());
+            }
+        };
+        match wire::request_machines(&input) {
+            Ok(order) => {
+                prop_assert!((1..=10_000).contains(&order.count.get()) && !order.template.as_str().contains('/'));
+            }
+            Err(error) => assert_told(&error.to_string()),
+        }
+        match wire::return_machines(&input) {
+            Ok(order) => for host in order.hosts {
+                prop_assert!(host.id.is_some() || host.name.is_some());
+                prop_assert!(host.id.is_none_or(|id| is_sound(id.as_str())));
+                prop_assert!(host.name.is_none_or(|name| is_sound(name.as_str())));
+            },
+            Err(error) => assert_told(&error.to_string()),
+        }
+        match wire::request_ids(&input) {
+            Ok(ids) => for id in ids {
+                if let Asked::Ours(id) = id {
+                    prop_assert!(is_sound(id.as_str()));
+                }
+            },
+            Err(error) => assert_told(&error.to_string()),
+        }
+        let held = wire::held_hosts(&input);
+        held.problems.iter().for_each(|problem| assert_told(&problem.to_string()));
+    }
+
+    #[test]
+    fn configurations_are_read_or_refused_by_name(
+        which in prop::sample::select(vec!["config.json", "testinstprov_config.json"]),
+        changes in changes(),
+    ) {
+        let ours = r#"{"provider": {"type": "simulated", "simulated": {"bootSeconds": 3}}, "storage": {"strategy": "json",
+            "lockTimeoutSeconds": "30"}, "template": {"brake": {"deaths": 10}}, "logging": {"level": "info"}}"#;
+        let ibm = r#"{"AWS_REGION": "us-east-1", "AWS_CREDENTIAL_FILE": "/etc/aws", "AWS_SPOT_TERMINATE_ON_RECLAIM": "false",
+            "LogLevel": "INFO", "AWS_REQUEST_RETRY_ATTEMPTS": 2}"#;
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("config.json"), ours).unwrap();
+        let right = if which == "config.json" { ours } else { ibm };
+        std::fs::write(folder.path().join(which), changed(right, &changes)).unwrap();
+        match load(folder.path()) {
+            Ok(settings) => prop_assert!(settings.describe(true).is_object()),
+            Err(message) => {
+                assert_told(&message);
+                prop_assert!(message.contains(which) || !changes.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn template_files_are_read_or_refused_one_by_one(which in any::<usize>(), changes in changes()) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("config.json"), r#"{"provider": {"type": "aws"}}"#).unwrap();
+        let examples = files("config", "templates.json");
+        let bytes = changed(&examples[which % examples.len()], &changes);
+        std::fs::write(folder.path().join("testinstprov_templates.json"), bytes).unwrap();
+        let settings = load(folder.path()).map_err(TestCaseError::fail)?.templates;
+        let catalogue = FileCatalogue::new(folder.path().to_owned(), "testinst".to_owned(), ProviderKind::Aws, settings);
+        match catalogue.list() {
+            Ok(listing) => {
+                prop_assert!(!listing.templates.is_empty(), "never a success without a template");
+                listing.refused.iter().for_each(|refused| assert_told(&refused.reason.to_string()));
+                for template in listing.templates {
+                    prop_assert!(!template.id().as_str().contains('/'));
+                }
+            }
+            Err(error) => assert_told(&error.to_string()),
+        }
+    }
+}
