@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::oracle;
 use crate::draw::{self, Draw};
 use crate::faults::bench::{Bench, Running, stores};
+use crate::faults::template;
 
 /// The seeds that are run when nobody says how many, on each store.
 const SEEDS: u64 = 2;
@@ -94,7 +95,7 @@ impl Day<'_> {
             Edit::TagLag { seconds },
             Edit::Boot { seconds: seconds * 3.0 },
             Edit::Unauthorized { action: denied.to_owned(), on: true },
-            Edit::ExpireCredentials { access_key: self.bench.key.clone(), on: true },
+            Edit::ExpireCredentials { access_key: self.bench.keys().remove(0), on: true },
             Edit::Throttling { on: true },
         ];
         for edit in edits {
@@ -130,7 +131,7 @@ impl Day<'_> {
             Edit::Boot { seconds: 20.0 },
             Edit::Unauthorized { action: "RunInstances".to_owned(), on: false },
             Edit::Unauthorized { action: "TerminateInstances".to_owned(), on: false },
-            Edit::ExpireCredentials { access_key: self.bench.key.clone(), on: false },
+            Edit::ExpireCredentials { access_key: self.bench.keys().remove(0), on: false },
             Edit::Throttling { on: false },
         ];
         for edit in fine {
@@ -224,7 +225,7 @@ fn day(store: &'static str, seed: u64) -> Vec<String> {
     bench.configure(
         &json!({"provider": {"aws": aws}, "recovery": {"unclaimedMinutes": 20}, "template": {"brake": {"deaths": 0}}}),
     );
-    bench.templates(&json!([bench.template("Small", &json!({"subnetId": SUBNETS, "vmType": "m6i.large"}))]));
+    bench.templates(&json!([template("Small", &json!({"subnetId": SUBNETS, "vmType": "m6i.large"}))]));
     let mut day = Day { bench: &bench, draw, schedule: Vec::new(), open: Vec::new(), held: BTreeMap::new() };
     day.live();
     let schedule = day.schedule.join("\n");

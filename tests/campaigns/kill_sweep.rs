@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::oracle;
 use crate::draw::{self, Draw};
-use crate::faults::bench::{Bench, PATIENCE, ids, order, stores};
+use crate::faults::bench::{Bench, PATIENCE, stores};
+use crate::faults::{ids, order};
 
 /// The instants that are drawn for each store when nobody says how many.
 const DRAWN: usize = 14;
@@ -48,7 +49,11 @@ enum Moment {
 
 /// The shortest patience with requests that nobody asks about, so that the oracle is soon done.
 fn settings(host_factory: &Value) -> Value {
-    json!({"recovery": {"unclaimedMinutes": 20}, "hostFactory": host_factory})
+    json!({
+        "recovery": {"unclaimedMinutes": 20},
+        "hostFactory": host_factory,
+        "provider": {"aws": {"rateScalePercent": 100}},
+    })
 }
 
 /// Makes a bench on which `operation` has everything to do that it can have, and returns its call and input.

@@ -34,7 +34,7 @@ pub(crate) fn judge(bench: &Bench) -> Vec<String> {
         bench.pass(if round < 3 { Duration::from_secs(30) } else { Duration::from_secs(270) });
     }
     for folder in ["work", "log"] {
-        for secret in ["a-canary-secret-key", bench.key.as_str()] {
+        for secret in bench.keys().iter().map(String::as_str).chain(["a-canary-secret-key"]) {
             if anywhere(&bench.sandbox.path(folder), secret) {
                 found.push(format!("INV-15: {secret} is in {folder}"));
             }
@@ -309,10 +309,10 @@ fn unknown_hosts(bench: &Bench, view: &View, ours: &Truth) -> Vec<String> {
 
 /// INV-07 and 08: what our calls ended was named by Host Factory, or was ours and never delivered.
 fn victims(bench: &Bench, view: &View, truth: &Truth, installation: &str) -> Vec<String> {
-    let calls = bench.emulator.calls();
+    let (calls, keys) = (bench.emulator.calls(), bench.keys());
     let by_us = |instance: &&TrueInstance| match &instance.end {
         Some(End { by: Actor::Call(number), .. }) => {
-            calls.iter().any(|call| call.number == *number && call.access_key == bench.key)
+            calls.iter().any(|call| call.number == *number && keys.contains(&call.access_key))
         }
         _ => false,
     };

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use hostfactory_emulator::{Emulator, Fault, Phase, Settings};
 use serde_json::{Value, json};
 
+use super::{MINUTE, about, id_of, merge, order_from, template};
 use crate::life::Grid;
 use crate::support::{Answered, Sandbox};
 
@@ -46,8 +47,8 @@ pub(crate) struct Bench {
     pub(crate) sandbox: Sandbox,
     pub(crate) emulator: Arc<Emulator>,
     pub(crate) store: &'static str,
-    /// The access key, which tells the calls of installations apart.
-    pub(crate) key: String,
+    /// The access keys, which tell the calls of installations apart; the last one is in use.
+    keys: Mutex<Vec<String>>,
     /// By how many seconds the program's clock is ahead.
     ahead: AtomicI64,
     said: Mutex<Vec<Said>>,
@@ -58,6 +59,7 @@ pub(crate) struct Bench {
 /// Runs `body` on a bench of each store.
 pub(crate) fn on_both_stores(body: impl Fn(&Bench)) {
     for store in stores() {
+        println!("with the {store} store");
         body(&Bench::new(store));
     }
 }
@@ -77,27 +79,45 @@ impl Bench {
     /// A bench on an emulator that is there.
     pub(crate) fn sharing(store: &'static str, emulator: Arc<Emulator>, key: &str) -> Self {
         let sandbox = Sandbox::new();
-        let about = json!({"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": emulator.endpoint()});
-        sandbox.write("conf/testinstprov_config.json", about.to_string());
         let bench = Self {
             sandbox,
             emulator,
             store,
-            key: key.to_owned(),
+            keys: Mutex::new(vec![key.to_owned()]),
             ahead: AtomicI64::new(0),
             said: Mutex::default(),
             tampered: Mutex::default(),
         };
         bench.configure(&json!({}));
-        bench.templates(&json!([bench.template("Small", &json!({}))]));
+        bench.offer(&[template("Small", &json!({}))]);
         bench
     }
 
-    /// Writes the configuration: the store, and `more`.
+    /// Configures the program for the emulator: the store, and `more`.
     pub(crate) fn configure(&self, more: &Value) {
-        let mut config = json!({"storage": {"strategy": self.store}});
-        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.configure_for(&self.emulator.endpoint(), more);
+    }
+
+    /// Configures the program for another endpoint.
+    pub(crate) fn configure_for(&self, endpoint: &str, more: &Value) {
+        let provider = json!({"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": endpoint});
+        self.sandbox.write("conf/testinstprov_config.json", provider.to_string());
+        let mut config = json!({
+            "provider": {"aws": {"describeIntervalMs": 1, "rateScalePercent": 0}},
+            "storage": {"strategy": self.store},
+        });
+        merge(&mut config, more);
         self.sandbox.write("conf/config.json", config.to_string());
+    }
+
+    /// Signs calls with another access key.
+    pub(crate) fn sign_with(&self, access_key: &str) {
+        self.keys.lock().unwrap().push(access_key.to_owned());
+    }
+
+    /// The access keys that were ever in use; the last one is.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.keys.lock().unwrap().clone()
     }
 
     /// Writes the templates.
@@ -105,16 +125,9 @@ impl Bench {
         self.sandbox.write("conf/testinstprov_templates.json", json!({"templates": templates}).to_string());
     }
 
-    /// A template of one pool, with `more`.
-    pub(crate) fn template(&self, id: &str, more: &Value) -> Value {
-        let about = self.emulator.about();
-        let mut template = json!({
-            "templateId": id, "maxNumber": 10_000,
-            "attributes": {"type": ["String", "X86_64"], "ncpus": ["Numeric", "1"], "nram": ["Numeric", "1024"]},
-            "imageId": about["image"], "vmType": "t3.micro", "subnetId": about["subnets"][0],
-        });
-        template.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        template
+    /// Writes these templates.
+    pub(crate) fn offer(&self, templates: &[Value]) {
+        self.templates(&json!(templates));
     }
 
     /// Lets time pass on both clocks.
@@ -139,12 +152,28 @@ impl Bench {
         }
     }
 
+    /// Lets time pass in steps of a minute, with a look at the request after each, and returns the last.
+    pub(crate) fn pass_watched(&self, minutes: u32, id: &str) -> Value {
+        let mut status = self.status(id);
+        for _ in 0..minutes {
+            self.pass(MINUTE);
+            status = self.status(id);
+        }
+        status
+    }
+
+    /// Returns how often an action was called.
+    pub(crate) fn count_of(&self, action: &str) -> usize {
+        self.emulator.calls_of(action).len()
+    }
+
     /// Returns the command of one call, its input in the arguments or on standard input.
     pub(crate) fn command(&self, call: &str) -> Command {
         let mut command = self.sandbox.program();
         command
-            .env("AWS_ACCESS_KEY_ID", &self.key)
+            .env("AWS_ACCESS_KEY_ID", self.keys().last().unwrap())
             .env("AWS_SECRET_ACCESS_KEY", "a-canary-secret-key")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("HOSTFACTORY_TEST_CLOCK", self.ahead.load(Ordering::Relaxed).to_string())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -209,12 +238,17 @@ impl Bench {
 
     /// Asks for hosts and returns the request id.
     pub(crate) fn request(&self, count: u32) -> String {
-        id_of(&self.done("requestMachines", &order(count)))
+        self.request_from("Small", count)
+    }
+
+    /// Asks for hosts of a template and returns the request id.
+    pub(crate) fn request_from(&self, template: &str, count: u32) -> String {
+        id_of(&self.done("requestMachines", &order_from(template, count)))
     }
 
     /// Asks once how a request stands.
     pub(crate) fn status(&self, id: &str) -> Value {
-        self.done("getRequestStatus", &json!({"requests": [{"requestId": id}]}))["requests"][0].clone()
+        self.done("getRequestStatus", &about(id))["requests"][0].clone()
     }
 
     /// Polls until a request is settled, as Host Factory does, in at most 20 calls (INV-18).
@@ -232,7 +266,12 @@ impl Bench {
 
     /// Asks for hosts and returns the request and its hosts once they run.
     pub(crate) fn running(&self, count: u32) -> (String, Vec<Value>) {
-        let id = self.request(count);
+        self.running_from("Small", count)
+    }
+
+    /// The same for a template.
+    pub(crate) fn running_from(&self, template: &str, count: u32) -> (String, Vec<Value>) {
+        let id = self.request_from(template, count);
         let status = self.settled(&id);
         let hosts = Grid::named(&status);
         assert_eq!((status["status"].as_str(), hosts.len()), (Some("complete"), count as usize), "{status}");
@@ -379,19 +418,4 @@ fn copy_files(from: &Path, to: &Path) {
             std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
         }
     }
-}
-
-/// The input that asks for hosts.
-pub(crate) fn order(count: u32) -> Value {
-    json!({"template": {"templateId": "Small", "machineCount": count}})
-}
-
-/// The request id of an answer.
-pub(crate) fn id_of(answer: &Value) -> String {
-    answer["requestId"].as_str().unwrap().to_owned()
-}
-
-/// The instance ids of hosts as Host Factory names them.
-pub(crate) fn ids(hosts: &[Value]) -> Vec<String> {
-    hosts.iter().map(|host| host["machineId"].as_str().unwrap().to_owned()).collect()
 }

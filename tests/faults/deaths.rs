@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use hostfactory_emulator::{Fault, Phase};
 use serde_json::{Value, json};
 
-use super::bench::{Bench, PATIENCE, id_of, ids, on_both_stores, order};
+use super::bench::{Bench, PATIENCE, on_both_stores};
+use super::{id_of, ids, order};
 use crate::life::Grid;
 use crate::support::Answered;
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 use hostfactory_emulator::{Emulator, Fault, Phase, Settings};
 use serde_json::{Value, json};
 
-use super::bench::{BOOT, Bench, PATIENCE, id_of, ids, on_both_stores, order, stores};
+use super::bench::{BOOT, Bench, PATIENCE, on_both_stores, stores};
+use super::{id_of, ids, order};
 use crate::life::Grid;
 
 #[test]

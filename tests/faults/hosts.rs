@@ -6,7 +6,8 @@ use std::time::Duration;
 use hostfactory_emulator::Fault;
 use serde_json::{Value, json};
 
-use super::bench::{Bench, ids, on_both_stores, order};
+use super::bench::{Bench, on_both_stores};
+use super::{ids, order, template};
 use crate::life::Grid;
 
 /// The names of hosts.
@@ -128,7 +129,7 @@ fn row_76_a_host_that_is_stopped_by_hand_is_told_and_ended_once_it_is_given_back
 #[test]
 fn row_77_row_78_a_spot_host_that_is_marked_or_taken_is_told_within_one_poll() {
     on_both_stores(|bench| {
-        bench.templates(&json!([bench.template("Small", &json!({"priceType": "spot"}))]));
+        bench.templates(&json!([template("Small", &json!({"priceType": "spot"}))]));
         let (_, hosts) = bench.running(3);
         // Notices are read at most once in 20 seconds.
         bench.pass(Duration::from_secs(30));
@@ -287,10 +288,10 @@ fn row_93_a_request_keeps_the_template_it_began_with() {
             assert!(bench.emulator.truth().len() < 6);
             bench.emulator.clear_faults();
             let other = if change == "edited" { "Small" } else { "Other" };
-            bench.templates(&json!([bench.template(other, &json!({"vmType": "m6i.large"}))]));
+            bench.templates(&json!([template(other, &json!({"vmType": "t3.micro"}))]));
             assert_eq!(Grid::named(&bench.settled(&id)).len(), 6);
             let truth = bench.emulator.truth();
-            assert!(truth.instances.iter().all(|host| host.launch.instance_type == "t3.micro"), "{change}");
+            assert!(truth.instances.iter().all(|host| host.launch.instance_type == "m6i.large"), "{change}");
             assert_eq!((truth.len(), truth.tokens().len()), (6, 3));
             bench.judge();
         });

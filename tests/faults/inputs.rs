@@ -9,7 +9,8 @@ use std::time::Duration;
 use hostfactory_emulator::{Fault, SUBNETS};
 use serde_json::{Value, json};
 
-use super::stage::{Stage, about, on_both_stores, order, template, within};
+use super::bench::{Bench, on_both_stores};
+use super::{about, order, order_from, template, within};
 use crate::draw::Draw;
 use crate::life::anywhere;
 use crate::support::{Answered, Sandbox};
@@ -17,28 +18,28 @@ use crate::support::{Answered, Sandbox};
 /// What a call may take that has nothing to ask the cloud.
 const SOON: Duration = Duration::from_secs(5);
 
-fn listed(stage: &Stage) -> Answered {
-    stage.grid().ask("getAvailableTemplates", &json!({}))
+fn listed(bench: &Bench) -> Answered {
+    bench.ask("getAvailableTemplates", &json!({}))
 }
 
 #[test]
 fn row_94_no_template_is_an_error_and_never_an_empty_success() {
-    on_both_stores(|stage| {
-        stage.offer(&[template("Small", &json!({"maxNumber": 10}))]);
-        assert_eq!(listed(stage).document["templates"][0]["maxNumber"], 10);
+    on_both_stores(|bench| {
+        bench.offer(&[template("Small", &json!({"maxNumber": 10}))]);
+        assert_eq!(listed(bench).document["templates"][0]["maxNumber"], 10);
         let broken = template("Small", &json!({"maxNumber": "many"}));
         for text in [json!({"templates": [broken]}).to_string(), json!({"templates": []}).to_string(), String::new()] {
-            stage.sandbox.write("conf/testinstprov_templates.json", &text);
-            let answered = listed(stage);
+            bench.sandbox.write("conf/testinstprov_templates.json", &text);
+            let answered = listed(bench);
             assert!(answered.code == 1 && !answered.message().is_empty(), "{text}: {answered:?}");
-            assert_eq!(stage.ask("Small", 1).code, 1);
+            assert_eq!(bench.ask("requestMachines", &order(1)).code, 1);
         }
-        stage.offer(&[template("Small", &json!({"maxNumber": 4})), template("Broken", &json!({"maxNumber": "many"}))]);
-        let answered = listed(stage);
+        bench.offer(&[template("Small", &json!({"maxNumber": 4})), template("Broken", &json!({"maxNumber": "many"}))]);
+        let answered = listed(bench);
         let templates = answered.document["templates"].as_array().unwrap().clone();
         assert_eq!(templates.len(), 1, "one bad template leaves the others: {answered:?}");
-        stage.usable("Small", 4);
-        assert_eq!(stage.ask("Small", 1).code, 1, "a maximum that was lowered counts at once");
+        bench.running(4);
+        assert_eq!(bench.ask("requestMachines", &order(1)).code, 1, "a maximum that was lowered counts at once");
     });
 }
 
@@ -87,7 +88,7 @@ fn row_96_two_hundred_wrong_configurations_are_refused_by_key_or_warned_about() 
         let key = if kind == 1 { format!("{key}s") } else { key.to_owned() };
         set(&mut config, &key, value.clone());
         sandbox.write("conf/config.json", config.to_string());
-        let answered = sandbox.call("requestMachines", order("Simulated-1", 1).to_string());
+        let answered = sandbox.call("requestMachines", order_from("Simulated-1", 1).to_string());
         let shown = format!("{round}: {key}={value}: {answered:?}");
         if works {
             // The only template has ten hosts.
@@ -107,7 +108,7 @@ fn row_97_a_huge_configuration_template_file_or_input_is_refused_in_little_memor
     let sandbox = Sandbox::simulated();
     let deep = format!("{{\"a\": {}", "[".repeat(100_000));
     let bad: [&[u8]; 4] = [deep.as_bytes(), b"{\"a\": 1, \"a\": 2}", b"{\"\xff\": 1}", b"\xfe\xff\0{"];
-    let input = sandbox.write("in/order.json", order("Simulated-1", 1).to_string());
+    let input = sandbox.write("in/order.json", order_from("Simulated-1", 1).to_string());
     let ask = |file: &Path| {
         // All that it maps, its own code and its libraries' among it.
         let mut shell = sandbox.command("/bin/sh");
@@ -133,15 +134,13 @@ fn row_97_a_huge_configuration_template_file_or_input_is_refused_in_little_memor
 
 #[test]
 fn row_98_wrong_counts_ask_the_cloud_nothing() {
-    on_both_stores(|stage| {
+    on_both_stores(|bench| {
         for count in ["0", "-1", "1e9", "1.5", "\"abc\"", "true", "null", "{}", "99999999999999999999"] {
             let input = format!(r#"{{"template": {{"templateId": "Small", "machineCount": {count}}}}}"#);
-            let mut program = stage.sandbox.program();
-            program.envs(stage.grid().variables).args(["requestMachines", "--data", &input]);
-            let answered = Answered::of(&program.output().unwrap());
+            let answered = Answered::of(&bench.command("requestMachines").args(["--data", &input]).output().unwrap());
             assert!(answered.code == 1 && answered.message().contains("machineCount"), "{count}: {answered:?}");
         }
-        assert!(stage.emulator.calls().is_empty());
+        assert!(bench.emulator.calls().is_empty());
     });
 }
 
@@ -160,10 +159,10 @@ fn tree(folder: &Path) -> BTreeSet<String> {
 
 #[test]
 fn row_99_ids_and_names_never_become_paths() {
-    on_both_stores(|stage| {
-        let (_, hosts) = stage.usable("Small", 1);
-        assert!(stage.grid().lost(&json!(hosts)).is_empty());
-        let root = stage.sandbox.path("");
+    on_both_stores(|bench| {
+        let (_, hosts) = bench.running(1);
+        assert!(bench.lost(&json!(hosts)).is_empty());
+        let root = bench.sandbox.path("");
         let before = tree(&root);
         let long = "x".repeat(10_000);
         let hostile = [
@@ -187,15 +186,13 @@ fn row_99_ids_and_names_never_become_paths() {
         for id in hostile {
             for (call, input) in [
                 ("getRequestStatus", about(id)),
-                ("requestMachines", order(id, 1)),
+                ("requestMachines", order_from(id, 1)),
                 ("requestReturnMachines", json!({"machines": [{"name": id, "machineId": id}]})),
                 ("requestReturnMachines", json!({"machines": [{"name": id}]})),
                 ("getReturnRequests", json!({"machines": [{"name": id, "machineId": id}]})),
             ] {
-                let file = stage.sandbox.write("in.json", input.to_string());
-                let mut program = stage.sandbox.program();
-                program.envs(stage.grid().variables).arg(call).arg("-f").arg(&file);
-                let answered = Answered::of(&program.output().unwrap());
+                let file = bench.sandbox.write("in.json", input.to_string());
+                let answered = Answered::of(&bench.command(call).arg("-f").arg(&file).output().unwrap());
                 assert!(answered.code <= 1, "{call} {id:?}: {answered:?}");
                 std::fs::remove_file(file).unwrap();
             }
@@ -204,24 +201,24 @@ fn row_99_ids_and_names_never_become_paths() {
         let new: Vec<_> = after.difference(&before).filter(|path| !path.contains("request_database")).collect();
         assert!(new.is_empty(), "{new:?}");
         assert!(!Path::new("/tmp/escaped").exists());
-        assert_eq!(stage.emulator.truth().live().len(), 1);
+        assert_eq!(bench.emulator.truth().live().len(), 1);
     });
 }
 
 #[test]
 fn row_100_hostile_values_arrive_as_they_are_or_are_refused() {
-    on_both_stores(|stage| {
+    on_both_stores(|bench| {
         let hostile = "$(touch pwned) `id` \"quoted\" ']]>' {{ x }} &amp; <b> \\ % 'single' ä€😀";
         let script = format!("#!/bin/sh\necho {hostile}\n");
         let more = json!({"userDataScript": script, "instanceTags": {"hostile": hostile, "Name": "a;b=c"}});
-        stage.offer(&[template("Hostile", &more)]);
-        stage.usable("Hostile", 1);
-        let call = &stage.emulator.calls_of("RunInstances")[0];
+        bench.offer(&[template("Hostile", &more)]);
+        bench.running_from("Hostile", 1);
+        let call = &bench.emulator.calls_of("RunInstances")[0];
         assert_eq!(decoded(call.parameters.get("UserData").unwrap()), script.as_bytes());
-        let truth = stage.emulator.truth();
+        let truth = bench.emulator.truth();
         assert_eq!(truth.instances[0].tag("hostile"), Some(hostile));
         assert_eq!(truth.instances[0].tag("Name"), Some("a;b=c"));
-        assert!(!stage.sandbox.path("pwned").exists());
+        assert!(!bench.sandbox.path("pwned").exists());
     });
 }
 
@@ -249,16 +246,16 @@ fn decoded(text: &str) -> Vec<u8> {
 
 #[test]
 fn row_102_a_hostile_message_of_the_cloud_is_one_record_and_no_control_code() {
-    on_both_stores(|stage| {
+    on_both_stores(|bench| {
         let message = "no room\r\n{\"level\":\"ERROR\",\"message\":\"forged\"}\n\u{1b}[2J\u{7} \u{9b}31m <x/>";
-        stage.offer(&[template("Two", &json!({"subnetId": [SUBNETS[0], SUBNETS[1]]}))]);
+        bench.offer(&[template("Two", &json!({"subnetId": [SUBNETS[0], SUBNETS[1]]}))]);
         let fault = Fault::code("InsufficientInstanceCapacity").message(message);
-        stage.emulator.fault(fault.on("RunInstances").always());
-        let answered = stage.ask("Two", 1);
+        bench.emulator.fault(fault.on("RunInstances").always());
+        let answered = bench.ask("requestMachines", &order_from("Two", 1));
         assert_eq!(answered.code, 1);
         let shown = format!("{}{}", answered.message(), answered.stderr);
         assert!(shown.contains("no room") && !shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
-        let log = std::fs::read_to_string(stage.sandbox.path("log/testinst-hostfactory.log")).unwrap();
+        let log = std::fs::read_to_string(bench.sandbox.path("log/testinst-hostfactory.log")).unwrap();
         for line in log.lines() {
             let record: Value = serde_json::from_str(line).unwrap();
             assert_ne!(record["message"], "forged");
@@ -270,13 +267,13 @@ fn row_102_a_hostile_message_of_the_cloud_is_one_record_and_no_control_code() {
 
 #[test]
 fn row_112_a_log_that_swallows_nothing_holds_nobody_up() {
-    on_both_stores(|stage| {
+    on_both_stores(|bench| {
         // A pipe that nobody reads.
-        let log = stage.sandbox.path("log/testinst-hostfactory.log");
+        let log = bench.sandbox.path("log/testinst-hostfactory.log");
         assert!(Command::new("mkfifo").arg(&log).status().unwrap().success());
-        let answered = within(SOON, || stage.ask("Small", 1));
+        let answered = within(SOON, || bench.ask("requestMachines", &order(1)));
         assert_eq!(answered.code, 0, "{answered:?}");
-        stage.settled(answered.document["requestId"].as_str().unwrap());
-        assert_eq!(stage.emulator.truth().len(), 1);
+        bench.settled(answered.document["requestId"].as_str().unwrap());
+        assert_eq!(bench.emulator.truth().len(), 1);
     });
 }

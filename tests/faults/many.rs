@@ -7,8 +7,8 @@ use std::time::Duration;
 use hostfactory_emulator::{Edit, Fault, Phase};
 use serde_json::{Value, json};
 
-use super::bench::PATIENCE;
-use super::stage::{about, on_both_stores, order, within};
+use super::bench::{PATIENCE, Running, on_both_stores};
+use super::{about, order, within};
 use crate::life::Grid;
 use crate::support::Answered;
 
@@ -16,14 +16,10 @@ const PROCESSES: usize = 64;
 /// What a call may take while 63 others run on two cores.
 const TOGETHER: Duration = Duration::from_secs(60);
 
-fn answer(child: Child) -> Answered {
-    Answered::of(&child.wait_with_output().unwrap())
-}
-
 /// A call by number: every kind of call comes up.
 fn nth(number: usize, open: &[String], spare: &[Value], held: &[Value]) -> (&'static str, Value) {
     match number % 8 {
-        0..=2 => ("requestMachines", order("Small", 2)),
+        0..=2 => ("requestMachines", order(2)),
         3 => ("getRequestStatus", about(&open[number % open.len()])),
         4 => ("requestReturnMachines", json!({"machines": [spare[number / 8]]})),
         5 => ("getReturnRequests", json!({"machines": held})),
@@ -34,22 +30,14 @@ fn nth(number: usize, open: &[String], spare: &[Value], held: &[Value]) -> (&'st
 
 #[test]
 fn sixty_four_processes_at_once_lose_nothing_and_count_exactly() {
-    on_both_stores(|stage| {
-        let (_, spare) = stage.usable("Small", 8);
-        let (_, held) = stage.usable("Small", 4);
-        let open: Vec<String> = (0..4).map(|_| stage.grid().request("Small", 1)).collect();
+    on_both_stores(|bench| {
+        let (_, spare) = bench.running(8);
+        let (_, held) = bench.running(4);
+        let open: Vec<String> = (0..4).map(|_| bench.request(1)).collect();
         let calls: Vec<_> = (0..PROCESSES).map(|number| nth(number, &open, &spare, &held)).collect();
-        let start = |(call, input): &(&'static str, Value)| match *call {
-            "reconcile" => {
-                let mut program = stage.sandbox.program();
-                program.envs(stage.grid().variables).arg("reconcile");
-                program.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
-            }
-            call => stage.program(call, input).spawn().unwrap(),
-        };
         let answers: Vec<Answered> = within(TOGETHER, || {
-            let children: Vec<Child> = calls.iter().map(start).collect();
-            children.into_iter().map(answer).collect()
+            let started: Vec<Running<'_>> = calls.iter().map(|(call, input)| bench.start(call, input)).collect();
+            started.into_iter().map(Running::answered).collect()
         });
         let mut ordered = BTreeSet::new();
         for ((call, input), answered) in calls.iter().zip(&answers) {
@@ -58,18 +46,18 @@ fn sixty_four_processes_at_once_lose_nothing_and_count_exactly() {
             let id = answered.document["requestId"].as_str().map(ToOwned::to_owned);
             match *call {
                 "requestMachines" => assert!(ordered.insert(id.unwrap())),
-                "requestReturnMachines" => assert_eq!(stage.settled(&id.unwrap())["status"], "complete"),
+                "requestReturnMachines" => assert_eq!(bench.settled(&id.unwrap())["status"], "complete"),
                 "getReturnRequests" => assert_eq!(answered.document["requests"], json!([])),
                 _ => {}
             }
         }
         assert_eq!(ordered.len(), PROCESSES / 8 * 3);
         for id in &ordered {
-            assert_eq!(Grid::named(&stage.settled(id)).len(), 2);
-            assert_eq!(stage.emulator.truth().of_request(id).most_at_once(), 2);
+            assert_eq!(Grid::named(&bench.settled(id)).len(), 2);
+            assert_eq!(bench.emulator.truth().of_request(id).most_at_once(), 2);
         }
-        assert!(open.iter().all(|id| Grid::named(&stage.settled(id)).len() == 1));
-        let truth = stage.emulator.truth();
+        assert!(open.iter().all(|id| Grid::named(&bench.settled(id)).len() == 1));
+        let truth = bench.emulator.truth();
         let ended: BTreeSet<String> = truth.ended_by_calls().ids().into_iter().collect();
         let returned = spare.iter().map(|host| host["machineId"].as_str().unwrap().to_owned()).collect();
         assert_eq!(ended, returned, "those that were given back and no other");
@@ -84,51 +72,47 @@ fn signal(child: &Child, name: &str) {
 
 #[test]
 fn a_process_that_is_frozen_or_killed_in_a_call_of_aws_stops_nobody() {
-    on_both_stores(|stage| {
+    on_both_stores(|bench| {
         for (what, phase) in [("-STOP", Phase::Before), ("-STOP", Phase::After), ("-KILL", Phase::After)] {
-            let before = stage.emulator.truth().len();
-            stage.emulator.fault(Fault::hold(phase).on("RunInstances"));
-            let mut child = stage.program("requestMachines", &order("Small", 2)).spawn().unwrap();
-            let held = stage.emulator.wait_held(PATIENCE).unwrap();
-            signal(&child, what);
+            let before = bench.emulator.truth().len();
+            bench.emulator.fault(Fault::hold(phase).on("RunInstances"));
+            let running = bench.start("requestMachines", &order(2));
+            let held = bench.emulator.wait_held(PATIENCE).unwrap();
+            signal(&running.child, what);
             within(Duration::from_secs(20), || {
-                let (_, hosts) = stage.usable("Small", 1);
-                assert!(stage.grid().lost(&json!(hosts)).is_empty());
-                let back = stage.grid().give_back(&json!(hosts));
-                assert_eq!(stage.settled(&back)["status"], "complete");
-                assert_eq!(
-                    stage.grid().done("getAvailableTemplates", &json!({}))["templates"][0]["templateId"],
-                    "Small"
-                );
+                let (_, hosts) = bench.running(1);
+                assert!(bench.lost(&json!(hosts)).is_empty());
+                let back = bench.give_back(&json!(hosts));
+                assert_eq!(bench.settled(&back)["status"], "complete");
+                assert_eq!(bench.done("getAvailableTemplates", &json!({}))["templates"][0]["templateId"], "Small");
             });
             held.release();
             if what == "-STOP" {
-                signal(&child, "-CONT");
-                let answered = answer(child);
+                signal(&running.child, "-CONT");
+                let answered = running.answered();
                 let request = answered.document["requestId"].as_str().unwrap().to_owned();
-                assert_eq!(Grid::named(&stage.settled(&request)).len(), 2);
+                assert_eq!(Grid::named(&bench.settled(&request)).len(), 2);
             } else {
-                child.wait().unwrap();
+                running.kill();
             }
-            assert_eq!(stage.emulator.truth().len(), before + 3, "{what} {phase:?}");
+            assert_eq!(bench.emulator.truth().len(), before + 3, "{what} {phase:?}");
         }
     });
 }
 
 #[test]
 fn row_45_twenty_processes_keep_to_the_rates_of_aws() {
-    on_both_stores(|stage| {
-        let requests: Vec<String> = (0..20).map(|_| stage.grid().request("Small", 1)).collect();
-        stage.configure(&json!({"provider": {"aws": {"rateScalePercent": 100}}}));
-        stage.emulator.edit(Edit::Throttling { on: true }).unwrap();
+    on_both_stores(|bench| {
+        let requests: Vec<String> = (0..20).map(|_| bench.request(1)).collect();
+        bench.configure(&json!({"provider": {"aws": {"rateScalePercent": 100}}}));
+        bench.emulator.edit(Edit::Throttling { on: true }).unwrap();
         // The emulator's clock stands still, so that its buckets are never filled again: what they hold must do.
-        let polls: Vec<Child> =
-            requests.iter().map(|id| stage.program("getRequestStatus", &about(id)).spawn().unwrap()).collect();
+        let polls: Vec<Running<'_>> = requests.iter().map(|id| bench.start("getRequestStatus", &about(id))).collect();
         for poll in polls {
-            let answered = answer(poll);
+            let answered = poll.answered();
             assert_eq!(answered.code, 0, "{answered:?}");
         }
-        let refused = stage.emulator.calls().iter().filter(|call| call.code.is_some()).count();
+        let refused = bench.emulator.calls().iter().filter(|call| call.code.is_some()).count();
         assert_eq!(refused, 0, "nobody had to be told to slow down");
     });
 }

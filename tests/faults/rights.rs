@@ -6,55 +6,55 @@ use std::time::Duration;
 use hostfactory_emulator::{Edit, Fault, IMAGES, LAUNCH_TEMPLATE, PARAMETERS};
 use serde_json::json;
 
-use super::stage::{about, on_both_stores, order, template, within};
+use super::bench::on_both_stores;
+use super::{about, order, order_from, template, within};
 use crate::life::Grid;
-use crate::support::Answered;
 
 #[test]
 fn row_54_in_another_account_no_host_is_taken_for_gone_and_nothing_is_launched() {
-    on_both_stores(|stage| {
-        let (request, hosts) = stage.usable("Small", 2);
-        let open = stage.grid().request("Small", 1);
-        stage.emulator.account("210987654321");
-        stage.sign_with("AKIDOFANOTHERACCOUNT");
+    on_both_stores(|bench| {
+        let (request, hosts) = bench.running(2);
+        let open = bench.request(1);
+        bench.emulator.account("210987654321");
+        bench.sign_with("AKIDOFANOTHERACCOUNT");
         for _ in 0..8 {
-            stage.pass(Duration::from_mins(1));
-            let polled = stage.grid().ask("getRequestStatus", &about(&open));
+            bench.pass(Duration::from_mins(1));
+            let polled = bench.ask("getRequestStatus", &about(&open));
             assert!(polled.code == 1 || polled.document["requests"][0]["status"] == "running", "{polled:?}");
-            assert!(stage.grid().lost(&json!(hosts)).is_empty());
+            assert!(bench.lost(&json!(hosts)).is_empty());
         }
-        assert!(stage.ask("Small", 1).message().contains("210987654321"));
-        stage.emulator.account("123456789012");
-        stage.sign_with("AKIDCANARY");
-        assert_eq!(Grid::named(&stage.settled(&open)).len(), 1);
-        assert_eq!(Grid::named(&stage.grid().status(&request)).len(), 2);
-        assert!(stage.grid().lost(&json!(hosts)).is_empty());
-        assert_eq!(stage.emulator.truth().live().len(), 3);
+        assert!(bench.ask("requestMachines", &order(1)).message().contains("210987654321"));
+        bench.emulator.account("123456789012");
+        bench.sign_with("AKIDCANARY");
+        assert_eq!(Grid::named(&bench.settled(&open)).len(), 1);
+        assert_eq!(Grid::named(&bench.status(&request)).len(), 2);
+        assert!(bench.lost(&json!(hosts)).is_empty());
+        assert_eq!(bench.emulator.truth().live().len(), 3);
     });
 }
 
 #[test]
 fn row_67_credentials_that_expire_in_the_middle_stop_the_call_and_keep_the_request() {
-    on_both_stores(|stage| {
-        stage.emulator.fault(Fault::drop_after().on("RunInstances").always());
-        let request = stage.grid().request("Small", 3);
-        stage.emulator.clear_faults();
-        stage.emulator.expire_credentials("AKIDCANARY", true);
-        let before = stage.emulator.calls().len();
-        let polled = stage.grid().ask("getRequestStatus", &about(&request));
+    on_both_stores(|bench| {
+        bench.emulator.fault(Fault::drop_after().on("RunInstances").always());
+        let request = bench.request(3);
+        bench.emulator.clear_faults();
+        bench.emulator.expire_credentials("AKIDCANARY", true);
+        let before = bench.emulator.calls().len();
+        let polled = bench.ask("getRequestStatus", &about(&request));
         assert_eq!(polled.code, 1, "{polled:?}");
         assert!(polled.message().contains("RequestExpired"), "{polled:?}");
-        assert!(stage.emulator.calls().len() - before <= 2, "{:?}", stage.emulator.actions());
-        stage.emulator.expire_credentials("AKIDCANARY", false);
-        assert_eq!(Grid::named(&stage.settled(&request)).len(), 3);
-        let truth = stage.emulator.truth();
+        assert!(bench.emulator.calls().len() - before <= 2, "{:?}", bench.emulator.actions());
+        bench.emulator.expire_credentials("AKIDCANARY", false);
+        assert_eq!(Grid::named(&bench.settled(&request)).len(), 3);
+        let truth = bench.emulator.truth();
         assert_eq!((truth.len(), truth.tokens().len()), (3, 1));
     });
 }
 
 #[test]
 fn row_68_a_metadata_service_that_is_a_black_hole_is_given_up_in_time() {
-    on_both_stores(|stage| {
+    on_both_stores(|bench| {
         // It takes connections and never answers.
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", silent.local_addr().unwrap());
@@ -62,25 +62,25 @@ fn row_68_a_metadata_service_that_is_a_black_hole_is_given_up_in_time() {
             (("AWS_EC2_METADATA_DISABLED", "true".to_owned()), Duration::from_secs(5)),
             (("AWS_EC2_METADATA_SERVICE_ENDPOINT", address), Duration::from_secs(15)),
         ] {
-            let mut program = stage.program("requestMachines", &order("Small", 1));
+            let mut program = bench.command("requestMachines");
             for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED"] {
                 program.env_remove(name);
             }
             program.env(variable.0, variable.1);
-            let answered = within(most, || Answered::of(&program.output().unwrap()));
+            let answered = within(most, || bench.start_with("requestMachines", &order(1), program).answered());
             assert!(answered.code == 1 && answered.message().contains("credentials"), "{answered:?}");
         }
-        assert!(stage.emulator.calls().is_empty());
+        assert!(bench.emulator.calls().is_empty());
     });
 }
 
 #[test]
 fn row_69_a_right_that_lacks_is_named_and_not_asked_for_again() {
-    on_both_stores(|stage| {
+    on_both_stores(|bench| {
         let alias = json!({"imageId": format!("resolve:ssm:{}", PARAMETERS[0])});
         let volume = json!({"rootDeviceVolumeSize": 30});
         let launched = json!({"launchTemplateId": LAUNCH_TEMPLATE});
-        stage.offer(&[
+        bench.offer(&[
             template("Small", &json!({})),
             template("Alias", &alias),
             template("Volume", &volume),
@@ -92,101 +92,101 @@ fn row_69_a_right_that_lacks_is_named_and_not_asked_for_again() {
             ("Volume", "DescribeImages"),
             ("Launched", "DescribeLaunchTemplates"),
         ] {
-            let before = stage.count_of(action);
-            stage.emulator.unauthorized(action, true);
-            let answered = stage.ask(id, 2);
+            let before = bench.count_of(action);
+            bench.emulator.unauthorized(action, true);
+            let answered = bench.ask("requestMachines", &order_from(id, 2));
             assert!(answered.code == 1 && answered.message().contains(action), "{action}: {answered:?}");
-            assert_eq!(stage.count_of(action) - before, 1, "{action} is not repeated");
-            stage.emulator.unauthorized(action, false);
+            assert_eq!(bench.count_of(action) - before, 1, "{action} is not repeated");
+            bench.emulator.unauthorized(action, false);
         }
-        let suspended = stage.ask("Small", 2);
+        let suspended = bench.ask("requestMachines", &order(2));
         assert!(suspended.code == 1 && suspended.message().contains("out of use"), "{suspended:?}");
-        assert_eq!(stage.count_of("RunInstances"), 1);
-        assert!(stage.emulator.truth().is_empty());
-        stage.pass(Duration::from_mins(4));
-        stage.usable("Small", 2);
+        assert_eq!(bench.count_of("RunInstances"), 1);
+        assert!(bench.emulator.truth().is_empty());
+        bench.pass(Duration::from_mins(4));
+        bench.running(2);
     });
-    on_both_stores(|stage| {
-        let request = stage.grid().request("Small", 2);
-        stage.emulator.unauthorized("DescribeInstances", true);
-        let asked = stage.grid().ask("getRequestStatus", &about(&request));
+    on_both_stores(|bench| {
+        let request = bench.request(2);
+        bench.emulator.unauthorized("DescribeInstances", true);
+        let asked = bench.ask("getRequestStatus", &about(&request));
         assert!(asked.code == 1 && asked.message().contains("DescribeInstances"), "{asked:?}");
-        stage.emulator.unauthorized("DescribeInstances", false);
-        assert_eq!(Grid::named(&stage.settled(&request)).len(), 2);
+        bench.emulator.unauthorized("DescribeInstances", false);
+        assert_eq!(Grid::named(&bench.settled(&request)).len(), 2);
     });
 }
 
 #[test]
 fn row_70_a_role_for_spot_that_may_not_be_made_stops_spot_and_nothing_else() {
-    on_both_stores(|stage| {
-        stage.offer(&[template("Spot", &json!({"priceType": "spot"})), template("Small", &json!({}))]);
+    on_both_stores(|bench| {
+        bench.offer(&[template("Spot", &json!({"priceType": "spot"})), template("Small", &json!({}))]);
         let denied = Fault::code("AuthFailure.ServiceLinkedRoleCreationNotPermitted");
-        stage.emulator.fault(denied.on("RunInstances").parameter("InstanceMarketOptions.MarketType", "spot").always());
+        bench.emulator.fault(denied.on("RunInstances").parameter("InstanceMarketOptions.MarketType", "spot").always());
         for calls in [1, 1] {
-            let answered = stage.ask("Spot", 2);
+            let answered = bench.ask("requestMachines", &order_from("Spot", 2));
             assert!(answered.code == 1 && answered.message().contains("ServiceLinkedRole"), "{answered:?}");
-            assert_eq!(stage.count_of("RunInstances"), calls);
+            assert_eq!(bench.count_of("RunInstances"), calls);
         }
-        stage.usable("Small", 2);
+        bench.running(2);
     });
 }
 
 #[test]
 fn row_71_hosts_that_may_not_be_ended_are_not_told_as_ended() {
-    on_both_stores(|stage| {
-        let (_, hosts) = stage.usable("Small", 3);
-        stage.emulator.unauthorized("TerminateInstances", true);
-        let back = stage.grid().give_back(&json!(hosts));
+    on_both_stores(|bench| {
+        let (_, hosts) = bench.running(3);
+        bench.emulator.unauthorized("TerminateInstances", true);
+        let back = bench.give_back(&json!(hosts));
         for _ in 0..3 {
-            let status = stage.grid().status(&back);
+            let status = bench.status(&back);
             assert_eq!(status["status"], "running", "{status}");
             assert!(status.to_string().contains("UnauthorizedOperation"), "{status}");
             let told = status["machines"].as_array().unwrap();
             assert!(told.iter().all(|host| host["result"] != "succeed"), "{status}");
-            stage.pass(Duration::from_secs(40));
+            bench.pass(Duration::from_secs(40));
         }
-        assert_eq!(stage.emulator.truth().live().len(), 3);
-        stage.emulator.unauthorized("TerminateInstances", false);
-        let status = stage.settled(&back);
+        assert_eq!(bench.emulator.truth().live().len(), 3);
+        bench.emulator.unauthorized("TerminateInstances", false);
+        let status = bench.settled(&back);
         assert_eq!(status["status"], "complete", "{status}");
-        assert_eq!(stage.emulator.truth().live().len(), 0);
+        assert_eq!(bench.emulator.truth().live().len(), 0);
     });
 }
 
 #[test]
 fn row_95_an_image_or_a_launch_template_that_is_gone_is_final_and_named() {
-    on_both_stores(|stage| {
-        stage.offer(&[
+    on_both_stores(|bench| {
+        bench.offer(&[
             template("Small", &json!({"imageId": IMAGES[1]})),
             template("Launched", &json!({"launchTemplateId": LAUNCH_TEMPLATE})),
         ]);
-        stage.emulator.image_gone(IMAGES[1]);
-        stage.emulator.edit(Edit::DropTemplate { id: LAUNCH_TEMPLATE.to_owned() }).unwrap();
+        bench.emulator.image_gone(IMAGES[1]);
+        bench.emulator.edit(Edit::DropTemplate { id: LAUNCH_TEMPLATE.to_owned() }).unwrap();
         for (id, name) in [("Small", IMAGES[1]), ("Launched", LAUNCH_TEMPLATE)] {
-            let answered = stage.ask(id, 2);
+            let answered = bench.ask("requestMachines", &order_from(id, 2));
             assert!(answered.code == 1 && answered.message().contains(name), "{answered:?}");
         }
-        assert_eq!(stage.count_of("RunInstances"), 1);
-        assert!(stage.emulator.truth().is_empty());
+        assert_eq!(bench.count_of("RunInstances"), 1);
+        assert!(bench.emulator.truth().is_empty());
     });
 }
 
 #[test]
 fn row_95_an_alias_that_moves_leaves_open_requests_with_the_image_they_began_with() {
-    on_both_stores(|stage| {
+    on_both_stores(|bench| {
         let name = PARAMETERS[0];
-        stage.offer(&[template("Alias", &json!({"imageId": format!("resolve:ssm:{name}")}))]);
+        bench.offer(&[template("Alias", &json!({"imageId": format!("resolve:ssm:{name}")}))]);
         let set = |value: &str| Edit::Parameter { name: name.to_owned(), value: value.to_owned() };
-        stage.emulator.edit(set(IMAGES[0])).unwrap();
-        stage.emulator.fault(Fault::throttle().on("RunInstances").always());
-        let request = stage.grid().request("Alias", 150);
-        stage.emulator.clear_faults();
-        stage.emulator.edit(set(IMAGES[1])).unwrap();
-        assert_eq!(Grid::named(&stage.settled(&request)).len(), 150);
-        let images: Vec<_> = stage.emulator.calls_of("RunInstances").iter().map(image_of).collect();
+        bench.emulator.edit(set(IMAGES[0])).unwrap();
+        bench.emulator.fault(Fault::throttle().on("RunInstances").always());
+        let request = bench.request_from("Alias", 150);
+        bench.emulator.clear_faults();
+        bench.emulator.edit(set(IMAGES[1])).unwrap();
+        assert_eq!(Grid::named(&bench.settled(&request)).len(), 150);
+        let images: Vec<_> = bench.emulator.calls_of("RunInstances").iter().map(image_of).collect();
         assert!(images.iter().all(|image| image == IMAGES[0]), "{images:?}");
-        stage.usable("Alias", 1);
-        assert_eq!(stage.emulator.calls_of("RunInstances").last().map(image_of).unwrap(), IMAGES[1]);
+        bench.running_from("Alias", 1);
+        assert_eq!(bench.emulator.calls_of("RunInstances").last().map(image_of).unwrap(), IMAGES[1]);
     });
 }
 

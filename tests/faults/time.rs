@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::bench::{Bench, id_of, ids, on_both_stores, order};
+use super::bench::{Bench, on_both_stores};
+use super::{id_of, ids, order};
 use crate::life::Grid;
 use crate::support::Answered;
 
