@@ -101,3 +101,24 @@ impl fmt::Display for Timestamp {
         write!(f, "{}", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_whole_and_those_before_the_epoch_too() {
+        for (millis, seconds) in [(0, 0), (1_999, 1), (-1, -1), (1_760_000_000_000, 1_760_000_000)] {
+            assert_eq!(Timestamp::from_millis(millis).as_seconds(), seconds);
+        }
+        assert_eq!(Timestamp::from_seconds(2).to_string(), "2000");
+    }
+
+    #[test]
+    fn a_time_that_is_more_than_a_minute_ahead_tells_of_a_clock_that_was_set_back() {
+        let now = Timestamp::from_seconds(1_000);
+        assert!(!Timestamp::from_seconds(1_060).is_ahead_of(now));
+        assert!(Timestamp::from_millis(1_060_001).is_ahead_of(now));
+        assert!(!Timestamp::from_seconds(900).is_ahead_of(now));
+    }
+}

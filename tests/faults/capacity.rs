@@ -33,6 +33,7 @@ fn row_55_what_one_pool_gave_is_kept_and_the_rest_has_a_reason() {
         assert!(told(&status).contains("10 of 50"), "{status}");
         assert_eq!(bench.emulator.truth().most_at_once(), 10);
         assert!(bench.count_of("RunInstances") <= 2, "{:?}", bench.emulator.actions());
+        bench.judge();
     });
 }
 
@@ -47,6 +48,7 @@ fn row_55_what_one_pool_lacks_is_had_from_the_next() {
         let truth = bench.emulator.truth();
         let zones = ["us-east-1a", "us-east-1b", "us-east-1c"];
         assert_eq!(zones.map(|zone| truth.matching(|host| host.launch.zone == zone).len()), [10, 15, 25]);
+        bench.judge();
     });
 }
 
@@ -63,6 +65,7 @@ fn row_56_a_pool_that_was_empty_is_left_alone_for_a_while() {
         bench.emulator.edit(Edit::NoPools).unwrap();
         bench.running_from("Wide", 2);
         assert_eq!(subnets_asked(bench)[3..], SUBNETS[..1], "it is asked again after a while");
+        bench.judge();
     });
 }
 
@@ -78,6 +81,7 @@ fn row_57_when_all_pools_are_empty_the_answer_says_so_at_once() {
         let again = bench.ask("requestMachines", &order_from("Wide", 5));
         assert!(again.code == 1 && again.message().contains("asked again in"), "{}", again.message());
         assert_eq!(bench.count_of("RunInstances"), 3, "an order while all are marked asks nobody");
+        bench.judge();
     });
 }
 
@@ -94,6 +98,7 @@ fn row_59_a_quota_is_named_and_not_knocked_at() {
         assert_eq!(bench.count_of("RunInstances"), 1, "the same again is not sent");
         bench.running(16);
         assert_eq!(bench.emulator.truth().len(), 16, "fewer fit");
+        bench.judge();
     });
 }
 
@@ -113,6 +118,7 @@ fn row_60_a_subnet_without_addresses_is_left_for_the_next_and_tried_again_later(
         bench.emulator.subnet_free(SUBNETS[0], 500).unwrap();
         bench.running_from("Wide", 20);
         assert_eq!(subnets_asked(bench)[before + 1..], SUBNETS[..1], "after a while it is asked again");
+        bench.judge();
     });
 }
 
@@ -133,6 +139,7 @@ fn row_61_a_spot_template_never_turns_into_on_demand_by_itself() {
         let answered = bench.ask("requestMachines", &order_from("Cheap", 3));
         assert!(answered.code == 1 && answered.message().contains("SpotMaxPriceTooLow"), "{answered:?}");
         assert!(bench.emulator.truth().is_empty());
+        bench.judge();
     });
 }
 
@@ -160,6 +167,7 @@ fn row_63_a_template_whose_hosts_die_at_boot_stops_launching() {
         assert_eq!(offered["templates"][0]["maxNumber"], 10_000);
         bench.offer(&[template("Small", &json!({"vmType": "m6i.xlarge"}))]);
         bench.running(1);
+        bench.judge();
     });
 }
 
@@ -176,6 +184,7 @@ fn row_64_orders_at_once_stay_within_the_maximum_together() {
         assert_eq!(bench.ask("requestMachines", &order_from("Ten", 2)).code, 1);
         bench.running_from("Ten", 1);
         assert_eq!(bench.ask("requestMachines", &order_from("Ten", 1)).code, 1, "hosts that live count too");
+        bench.judge();
     });
 }
 
@@ -191,6 +200,7 @@ fn row_65_a_host_that_stays_pending_is_ended_and_told_as_failed() {
         assert!(told(&status).contains("pending"), "{status}");
         let truth = bench.emulator.truth();
         assert_eq!((truth.len(), truth.ended_by_calls().len(), truth.live().len()), (3, 3, 0));
+        bench.judge();
     });
 }
 
@@ -206,5 +216,6 @@ fn row_66_a_host_that_runs_and_is_never_usable_is_ended_at_the_deadline() {
         assert!(told(&status).contains("not usable within 900 seconds"), "{status}");
         let truth = bench.emulator.truth();
         assert_eq!((truth.len(), truth.ended_by_calls().len()), (2, 2));
+        bench.judge();
     });
 }

@@ -40,6 +40,7 @@ fn row_94_no_template_is_an_error_and_never_an_empty_success() {
         assert_eq!(templates.len(), 1, "one bad template leaves the others: {answered:?}");
         bench.running(4);
         assert_eq!(bench.ask("requestMachines", &order(1)).code, 1, "a maximum that was lowered counts at once");
+        bench.judge();
     });
 }
 
@@ -141,6 +142,7 @@ fn row_98_wrong_counts_ask_the_cloud_nothing() {
             assert!(answered.code == 1 && answered.message().contains("machineCount"), "{count}: {answered:?}");
         }
         assert!(bench.emulator.calls().is_empty());
+        bench.judge();
     });
 }
 
@@ -202,6 +204,7 @@ fn row_99_ids_and_names_never_become_paths() {
         assert!(new.is_empty(), "{new:?}");
         assert!(!Path::new("/tmp/escaped").exists());
         assert_eq!(bench.emulator.truth().live().len(), 1);
+        bench.judge();
     });
 }
 
@@ -219,6 +222,7 @@ fn row_100_hostile_values_arrive_as_they_are_or_are_refused() {
         assert_eq!(truth.instances[0].tag("hostile"), Some(hostile));
         assert_eq!(truth.instances[0].tag("Name"), Some("a;b=c"));
         assert!(!bench.sandbox.path("pwned").exists());
+        bench.judge();
     });
 }
 
@@ -262,6 +266,7 @@ fn row_102_a_hostile_message_of_the_cloud_is_one_record_and_no_control_code() {
             assert!(!line.chars().any(char::is_control), "{line:?}");
         }
         assert!(log.contains("no room"));
+        bench.judge();
     });
 }
 

@@ -62,6 +62,7 @@ fn sixty_four_processes_at_once_lose_nothing_and_count_exactly() {
         let returned = spare.iter().map(|host| host["machineId"].as_str().unwrap().to_owned()).collect();
         assert_eq!(ended, returned, "those that were given back and no other");
         assert_eq!(truth.live().len(), 4 + 4 + ordered.len() * 2);
+        bench.judge();
     });
 }
 
@@ -97,6 +98,7 @@ fn a_process_that_is_frozen_or_killed_in_a_call_of_aws_stops_nobody() {
             }
             assert_eq!(bench.emulator.truth().len(), before + 3, "{what} {phase:?}");
         }
+        bench.judge();
     });
 }
 
@@ -114,5 +116,6 @@ fn row_45_twenty_processes_keep_to_the_rates_of_aws() {
         }
         let refused = bench.emulator.calls().iter().filter(|call| call.code.is_some()).count();
         assert_eq!(refused, 0, "nobody had to be told to slow down");
+        bench.judge();
     });
 }

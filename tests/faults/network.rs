@@ -43,6 +43,7 @@ fn row_45_a_throttled_launch_is_sent_at_most_three_times_and_a_later_call_goes_o
         }
         bench.emulator.clear_faults();
         assert_launched_once(bench, &request, 3);
+        bench.judge();
     });
 }
 
@@ -57,6 +58,7 @@ fn row_45_a_throttled_look_changes_nothing() {
         assert!(bench.count_of("DescribeInstances") - before <= 3);
         bench.emulator.clear_faults();
         assert_launched_once(bench, &request, 3);
+        bench.judge();
     });
 }
 
@@ -83,6 +85,7 @@ fn row_48_a_shortage_that_comes_as_http_500_costs_one_call_of_that_pool() {
         assert_eq!(subnets, [SUBNETS[0], SUBNETS[1]]);
         assert_eq!(Grid::named(&bench.settled(&request)).len(), 3);
         assert_eq!(bench.emulator.truth().len(), 3);
+        bench.judge();
     });
 }
 
@@ -99,6 +102,7 @@ fn row_49_a_connection_that_is_reset_is_made_again() {
         let request = bench.request(3);
         bench.emulator.fault(Fault::drop_before().on("DescribeInstances").times(2));
         assert_launched_once(bench, &request, 3);
+        bench.judge();
     });
 }
 
@@ -141,6 +145,7 @@ fn row_49_an_endpoint_that_takes_connections_and_says_nothing_is_given_up_in_tim
             assert_eq!(Grid::named(&bench.settled(second)).len(), 1);
         }
         assert_eq!(Grid::named(&bench.settled(&request)).len(), 2);
+        bench.judge();
     });
 }
 
@@ -156,6 +161,7 @@ fn row_50_an_answer_that_stops_in_the_middle_is_given_up_and_asked_for_again() {
         assert_eq!(status["status"], "running", "{status}");
         bench.emulator.clear_faults();
         assert_launched_once(bench, &request, 3);
+        bench.judge();
     });
 }
 
@@ -180,6 +186,7 @@ fn row_51_an_answer_that_cannot_be_read_changes_nothing() {
         assert!(bench.lost(&json!(hosts)).is_empty());
         bench.emulator.clear_faults();
         assert_eq!(bench.settled(&back)["status"], "complete");
+        bench.judge();
     });
 }
 
@@ -198,6 +205,7 @@ fn row_52_an_endpoint_that_cannot_be_reached_keeps_requests_alive_and_hosts_list
         bench.configure(&json!({}));
         assert_eq!(Grid::named(&bench.settled(&request)).len(), 2);
         assert_eq!(bench.emulator.truth().len(), 3, "what could not be sent was withdrawn");
+        bench.judge();
     });
 }
 
@@ -247,6 +255,7 @@ fn row_53_hosts_are_looked_at_by_filter_and_an_outage_of_one_zone_leaves_the_oth
             assert!(call.parameters.get("InstanceId.1").is_none() && call.parameters.get("Filter.1.Name").is_some());
         }
         assert_eq!(bench.emulator.truth().live().len(), 4);
+        bench.judge();
     });
 }
 
@@ -267,5 +276,6 @@ fn row_45_twenty_processes_that_are_throttled_ask_no_more_than_three_times_each(
         assert!(calls <= 60, "{calls} calls of 20 processes");
         bench.emulator.clear_faults();
         assert!(requests.iter().all(|request| Grid::named(&bench.settled(request)).len() == 1));
+        bench.judge();
     });
 }

@@ -50,6 +50,7 @@ fn row_103_calls_grow_with_the_hosts_and_by_pages_alone() {
             bench.store
         );
         assert_eq!(bench.emulator.truth().most_at_once(), hosts as usize);
+        bench.judge();
     });
 }
 
@@ -83,6 +84,7 @@ fn row_104_a_page_that_repeats_or_fails_discards_the_whole_look() {
             bench.emulator.clear_faults();
         }
         assert_eq!(bench.emulator.truth().live().len(), 1_200);
+        bench.judge();
     });
 }
 
@@ -105,5 +107,6 @@ fn row_105_answers_that_are_suddenly_empty_take_no_host_for_gone() {
         assert_eq!(Grid::named(&bench.status(&request)).len(), 5);
         assert_eq!(bench.emulator.truth().live().len(), 8);
         assert_eq!(bench.emulator.truth().len(), 8);
+        bench.judge();
     });
 }

@@ -30,6 +30,7 @@ fn row_54_in_another_account_no_host_is_taken_for_gone_and_nothing_is_launched()
         assert_eq!(Grid::named(&bench.status(&request)).len(), 2);
         assert!(bench.lost(&json!(hosts)).is_empty());
         assert_eq!(bench.emulator.truth().live().len(), 3);
+        bench.judge();
     });
 }
 
@@ -49,6 +50,7 @@ fn row_67_credentials_that_expire_in_the_middle_stop_the_call_and_keep_the_reque
         assert_eq!(Grid::named(&bench.settled(&request)).len(), 3);
         let truth = bench.emulator.truth();
         assert_eq!((truth.len(), truth.tokens().len()), (3, 1));
+        bench.judge();
     });
 }
 
@@ -71,6 +73,7 @@ fn row_68_a_metadata_service_that_is_a_black_hole_is_given_up_in_time() {
             assert!(answered.code == 1 && answered.message().contains("credentials"), "{answered:?}");
         }
         assert!(bench.emulator.calls().is_empty());
+        bench.judge();
     });
 }
 
@@ -113,6 +116,7 @@ fn row_69_a_right_that_lacks_is_named_and_not_asked_for_again() {
         assert!(asked.code == 1 && asked.message().contains("DescribeInstances"), "{asked:?}");
         bench.emulator.unauthorized("DescribeInstances", false);
         assert_eq!(Grid::named(&bench.settled(&request)).len(), 2);
+        bench.judge();
     });
 }
 
@@ -128,6 +132,7 @@ fn row_70_a_role_for_spot_that_may_not_be_made_stops_spot_and_nothing_else() {
             assert_eq!(bench.count_of("RunInstances"), calls);
         }
         bench.running(2);
+        bench.judge();
     });
 }
 
@@ -150,6 +155,7 @@ fn row_71_hosts_that_may_not_be_ended_are_not_told_as_ended() {
         let status = bench.settled(&back);
         assert_eq!(status["status"], "complete", "{status}");
         assert_eq!(bench.emulator.truth().live().len(), 0);
+        bench.judge();
     });
 }
 
@@ -168,6 +174,7 @@ fn row_95_an_image_or_a_launch_template_that_is_gone_is_final_and_named() {
         }
         assert_eq!(bench.count_of("RunInstances"), 1);
         assert!(bench.emulator.truth().is_empty());
+        bench.judge();
     });
 }
 
@@ -187,6 +194,7 @@ fn row_95_an_alias_that_moves_leaves_open_requests_with_the_image_they_began_wit
         assert!(images.iter().all(|image| image == IMAGES[0]), "{images:?}");
         bench.running_from("Alias", 1);
         assert_eq!(bench.emulator.calls_of("RunInstances").last().map(image_of).unwrap(), IMAGES[1]);
+        bench.judge();
     });
 }
 

@@ -386,3 +386,71 @@ async fn hosts_of_an_order_that_was_given_up_are_ended_though_its_id_turns_up_be
     reconcile(&world).await;
     assert_eq!(world.cloud.live(), 0);
 }
+
+#[tokio::test]
+async fn a_listing_that_shows_hosts_of_others_and_ended_ones_makes_no_orphans_of_them() {
+    let world = World::new();
+    world.cloud.stranger("i-0000000000000bbbb", "theirs", Some("grid-2"));
+    world.cloud.stranger("i-0000000000000cccc", "nobodys", None);
+    let ended = world.cloud.stranger("i-0000000000000dddd", "ended", Some("grid-1"));
+    world.cloud.set(&ended.id.unwrap(), MachineStatus::Terminated);
+    world.cloud.state().careless = true;
+    for _ in 0..2 {
+        assert_eq!(reconcile(&world).await.orphans, BTreeMap::new());
+        world.clock.pass(5 * MINUTE);
+    }
+    assert!(world.cloud.state().ended.is_empty());
+}
+
+#[tokio::test]
+async fn a_dry_run_neither_adopts_nor_forgets_and_says_that_it_would_adopt() {
+    let world = World::new();
+    let (done, hosts) = world.running(1).await;
+    let back = world.give_back(hosts).await.id;
+    let ended = world.cloud.state().ended.clone();
+    world.cloud.set(&ended[0], MachineStatus::Terminated);
+    world.poll(&back).await;
+    world.cloud.fate(Fate::Fails(crate::domain::FailureClass::Throttle));
+    let id = world.request(1).await.unwrap();
+    let found: MachineId = "i-0000000000000aaaa".parse().unwrap();
+    world.cloud.stranger(found.as_str(), "s", Some("grid-1"));
+    world.cloud.state().hosts.get_mut(&found).unwrap().request = Some(id.to_string());
+    world.clock.pass(365 * 24 * 60 * MINUTE);
+    let before = world.store.state();
+    let report = dry_run(&world).await;
+    assert_eq!(report.purged, Purged::default());
+    let after = world.store.state();
+    assert_eq!((after.requests.len(), after.machines.len()), (before.requests.len(), before.machines.len()));
+    assert!(after.requests.contains_key(&done) && !after.machines.contains_key(&found));
+    let report = reconcile(&world).await;
+    assert_eq!((report.purged.requests, report.purged.machines), (2, 1));
+}
+
+#[tokio::test]
+async fn a_host_that_was_told_to_end_is_an_orphan_only_if_it_lives_long_after() {
+    let world = World::new();
+    let (_, hosts) = world.running(1).await;
+    let id = hosts[0].id.clone().unwrap();
+    world.give_back(hosts).await;
+    // The cloud took the order, and nothing came of it.
+    world.cloud.set(&id, MachineStatus::Running);
+    world.clock.pass(5 * MINUTE - 1);
+    assert_eq!(reconcile(&world).await.orphans, BTreeMap::new());
+    world.cloud.set(&id, MachineStatus::Running);
+    world.store.state();
+    assert_eq!(world.cloud.state().ended.len(), 2, "the return itself tells it again");
+}
+
+#[tokio::test]
+async fn in_passing_nothing_is_begun_that_the_call_has_no_time_for() {
+    let seconds = Duration::from_secs;
+    for (soft, hard, done) in [(240, 4, false), (0, 300, false), (240, 300, true)] {
+        let world = World::new();
+        pass_by(&world).await;
+        let id = world.request(1).await.unwrap();
+        world.clock.pass(MINUTE);
+        let budget = crate::application::budget::Budget::starting_now(seconds(soft), seconds(hard));
+        let report = budget.scope(pass_by(&world)).await;
+        assert_eq!(report.recovered.brought_forward.contains(&id), done, "{soft} {hard}");
+    }
+}
