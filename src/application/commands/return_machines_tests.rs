@@ -29,6 +29,16 @@ async fn exactly_the_named_hosts_end() {
 }
 
 #[tokio::test]
+async fn our_own_hosts_are_ended_without_a_look() {
+    let world = World::new();
+    let (_, hosts) = world.running(2).await;
+    let looks = world.cloud.state().looks;
+    world.give_back(hosts).await;
+    let state = world.cloud.state();
+    assert_eq!((state.looks, state.ended.len()), (looks, 2));
+}
+
+#[tokio::test]
 async fn the_id_wins_over_the_name() {
     let world = World::new();
     let (_, hosts) = world.running(2).await;
@@ -101,6 +111,23 @@ async fn a_host_of_another_installation_is_left_alone() {
     let view = world.poll(&accepted.id).await;
     assert_eq!((view.status, view.hosts[0].result), (RequestStatus::CompleteWithError, HostResult::Fail));
     assert!(view.message.contains("grid-2") && world.cloud.state().ended.is_empty());
+}
+
+#[tokio::test]
+async fn a_host_that_we_launched_is_ours_whatever_became_of_its_tags() {
+    let world = World::new();
+    let (_, hosts) = world.running(1).await;
+    let host = hosts[0].id.clone().unwrap();
+    {
+        let mut state = world.cloud.state();
+        state.hosts.get_mut(&host).unwrap().owner = Some("grid-2".to_owned());
+        state.protected.push(host.clone());
+    }
+    let id = world.give_back(hosts).await.id;
+    world.poll(&id).await;
+    world.cloud.state().protected.clear();
+    assert_eq!(world.poll(&id).await.status, RequestStatus::Running);
+    assert_eq!(world.cloud.state().ended, [host]);
 }
 
 #[tokio::test]

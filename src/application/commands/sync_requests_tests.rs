@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::application::ApplicationError;
-use crate::application::ports::{Changes, Owner, UnitOfWork};
+use crate::application::ports::{Changes, Clock, MachineRepository, Owner, UnitOfWork};
 use crate::application::queries::HostResult;
 use crate::application::testing::{Fate, World, template};
 use crate::domain::machine::{Interruption, MachineStatus};
@@ -97,6 +97,24 @@ async fn a_host_that_was_given_up_is_ended_though_it_runs_in_the_end() {
     world.cloud.state().protected.clear();
     assert_eq!(world.poll(&id).await.status, RequestStatus::CompleteWithError);
     assert_eq!(world.cloud.state().ended, [late]);
+}
+
+#[tokio::test]
+async fn a_process_that_comes_late_ends_no_host_that_was_delivered_meanwhile() {
+    let world = World::new();
+    let (id, hosts) = world.running(1).await;
+    let host = hosts[0].id.clone().unwrap();
+    {
+        let taken = Interruption { code: "marked-for-termination".to_owned(), at: world.clock.now() };
+        let mut state = world.cloud.state();
+        state.hosts.get_mut(&host).unwrap().price_type = crate::domain::template::PriceType::Spot;
+        state.notices.push((host, taken));
+    }
+    let engine = world.engine();
+    let seen = engine.look(&world.store.machines_of(&id).await.unwrap()).await.unwrap();
+    engine.judge(&id, &seen).await.unwrap();
+    assert!(world.cloud.state().ended.is_empty());
+    assert_eq!(world.lost(&hosts).await.len(), 1);
 }
 
 #[tokio::test]
