@@ -1,11 +1,13 @@
 //! What giving hosts back promises: exactly the named hosts, and every one of them.
 
 use crate::application::commands::HostRef;
+use crate::application::ports::Clock;
 use crate::application::queries::HostResult;
 use crate::application::testing::World;
 use crate::domain::FailureClass;
-use crate::domain::machine::MachineStatus;
+use crate::domain::machine::{Interruption, MachineStatus};
 use crate::domain::request::RequestStatus;
+use crate::domain::template::PriceType;
 
 fn by_name(host: &HostRef) -> HostRef {
     HostRef { id: None, name: host.name.clone() }
@@ -111,6 +113,58 @@ async fn a_host_of_another_installation_is_left_alone() {
     let view = world.poll(&accepted.id).await;
     assert_eq!((view.status, view.hosts[0].result), (RequestStatus::CompleteWithError, HostResult::Fail));
     assert!(view.message.contains("grid-2") && world.cloud.state().ended.is_empty());
+}
+
+#[tokio::test]
+async fn a_host_of_another_installation_among_ours_is_left_alone_and_ours_end() {
+    let world = World::new();
+    let (_, mut hosts) = world.running(1).await;
+    let ours = hosts[0].id.clone().unwrap();
+    hosts.push(world.cloud.stranger("i-0000000000000bbbb", "theirs", Some("grid-2")));
+    let id = world.give_back(hosts).await.id;
+    assert_eq!(world.cloud.state().ended, [ours.clone()]);
+    world.clock.pass(60);
+    world.poll(&id).await;
+    assert!(world.cloud.state().ended.iter().all(|ended| *ended == ours));
+}
+
+#[tokio::test]
+async fn an_order_to_end_is_repeated_after_half_a_minute_in_which_the_host_goes_on_running() {
+    let world = World::new();
+    let (_, hosts) = world.running(1).await;
+    let host = hosts[0].id.clone().unwrap();
+    let id = world.give_back(hosts).await.id;
+    for (seconds, orders) in [(29, 1), (1, 2)] {
+        world.clock.pass(seconds);
+        world.cloud.set(&host, MachineStatus::Running);
+        world.poll(&id).await;
+        assert_eq!(world.cloud.state().ended.len(), orders);
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_the_spot_market_takes_is_left_to_it_while_it_has_time_unless_it_is_to_be_ended_at_once() {
+    for at_once in [false, true] {
+        let mut world = World::new();
+        world.policy.terminate_on_reclaim = at_once;
+        let (_, hosts) = world.running(1).await;
+        let host = hosts[0].id.clone().unwrap();
+        {
+            let taken = Interruption { code: "marked-for-termination".to_owned(), at: world.clock.now() };
+            let mut state = world.cloud.state();
+            state.hosts.get_mut(&host).unwrap().price_type = PriceType::Spot;
+            state.notices.push((host, taken));
+        }
+        assert_eq!(world.lost(&hosts).await.len(), 1);
+        let id = world.give_back(hosts).await.id;
+        assert_eq!(world.cloud.state().ended.len(), usize::from(at_once));
+        world.clock.pass(119);
+        world.poll(&id).await;
+        assert_eq!(world.cloud.state().ended.is_empty(), !at_once, "it has a second left");
+        world.clock.pass(1);
+        world.poll(&id).await;
+        assert!(!world.cloud.state().ended.is_empty());
+    }
 }
 
 #[tokio::test]
