@@ -1,7 +1,7 @@
 //! What giving hosts back promises: exactly the named hosts, and every one of them.
 
 use crate::application::commands::HostRef;
-use crate::application::ports::Clock;
+use crate::application::ports::{Clock, MachineRepository};
 use crate::application::queries::HostResult;
 use crate::application::testing::World;
 use crate::domain::FailureClass;
@@ -37,7 +37,7 @@ async fn our_own_hosts_are_ended_without_a_look() {
     let looks = world.cloud.state().looks;
     world.give_back(hosts).await;
     let state = world.cloud.state();
-    assert_eq!((state.looks, state.ended.len()), (looks, 2));
+    assert_eq!((state.looks, state.searches, state.ended.len()), (looks, 0, 2));
 }
 
 #[tokio::test]
@@ -226,7 +226,31 @@ async fn a_name_is_looked_up_among_our_own_alone() {
     world.cloud.set(ours.id.as_ref().unwrap(), MachineStatus::Terminated);
     let view = world.poll(&accepted.id).await;
     assert_eq!(view.status, RequestStatus::CompleteWithError);
-    assert!(view.message.contains("theirs") && view.message.contains("nowhere"), "{}", view.message);
+    for name in ["theirs", "nowhere"] {
+        assert!(view.message.contains(&format!("{name}: no host of this installation has this name")), "{view:?}");
+    }
+}
+
+#[tokio::test]
+async fn hosts_whose_names_the_store_has_not_heard_yet_are_found_by_name_and_stay_what_they_are() {
+    let world = World::new();
+    let request = world.request(2).await.unwrap();
+    world.cloud.boot();
+    let stranger = world.cloud.stranger("i-00000000000000abd", "forgotten", Some("grid-1"));
+    let mut hosts: Vec<HostRef> = vec![stranger.clone()];
+    hosts.extend(
+        world
+            .cloud
+            .state()
+            .hosts
+            .values()
+            .filter(|host| host.request.is_some())
+            .map(|host| HostRef { id: None, name: host.name.clone() }),
+    );
+    world.give_back(hosts).await;
+    assert_eq!((world.cloud.state().ended.len(), world.store.machines_of(&request).await.unwrap().len()), (3, 2));
+    let stored = world.store.machines(&[stranger.id.unwrap()]).await.unwrap();
+    assert_eq!(stored[0].request_id(), None);
 }
 
 #[tokio::test]

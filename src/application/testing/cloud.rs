@@ -40,6 +40,8 @@ pub(crate) struct CloudState {
     pub(crate) pools: Vec<String>,
     /// How many describe calls were made.
     pub(crate) looks: u32,
+    /// How many find calls were made.
+    pub(crate) searches: u32,
     /// What describe and find calls fail with.
     pub(crate) blind: Option<FailureClass>,
     /// Whether describe answers are empty, successfully.
@@ -227,6 +229,7 @@ impl Observation for FakeCloud {
     }
 
     async fn find(&self, search: &Search) -> Result<Vec<Sighting>, ProviderError> {
+        self.state().searches += 1;
         self.see()?;
         let state = self.state();
         let of = |ids: Option<&Vec<MachineId>>| ids.into_iter().flatten().map(|id| state.hosts[id].clone()).collect();
