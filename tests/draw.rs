@@ -1,6 +1,6 @@
 //! What is drawn at random, and how much of it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Numbers that are the same for the same seed (`SplitMix64`).
 #[derive(Debug)]
@@ -20,7 +20,10 @@ impl Draw {
     pub(crate) fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.below(length as u64)).unwrap()
     }
+}
 
+#[cfg(feature = "aws")]
+impl Draw {
     /// Draws a number from `from` up to but not `to`.
     pub(crate) fn small(&mut self, from: u32, to: u32) -> u32 {
         from + u32::try_from(self.below(u64::from(to - from))).unwrap()
@@ -32,8 +35,8 @@ impl Draw {
     }
 
     /// Draws a time up to `most`.
-    pub(crate) fn duration(&mut self, most: Duration) -> Duration {
-        Duration::from_micros(self.below(u64::try_from(most.as_micros()).unwrap_or(u64::MAX)))
+    pub(crate) fn duration(&mut self, most: std::time::Duration) -> std::time::Duration {
+        std::time::Duration::from_micros(self.below(u64::try_from(most.as_micros()).unwrap_or(u64::MAX)))
     }
 }
 

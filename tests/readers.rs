@@ -2,8 +2,6 @@
 //!
 //! Documents that are right are cut, repeated and filled with odd pieces. `HOSTFACTORY_TEST_TRIALS=n` draws n times as many.
 
-use std::path::Path;
-
 use proptest::prelude::*;
 
 use hostfactory::application::ports::TemplateCatalogue;
@@ -13,6 +11,7 @@ use hostfactory::infrastructure::config::{Environment, FolderOptions, Overrides,
 use hostfactory::interface::hostfactory::{self as wire, Asked, Empty, Source};
 
 use super::{draw, root};
+use crate::support::Sandbox;
 
 /// Pieces that have upset readers of JSON, of numbers and of paths.
 const PIECES: [&str; 28] = [
@@ -116,9 +115,9 @@ fn is_sound(id: &str) -> bool {
     id.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !id.starts_with('.')
 }
 
-fn load(folder: &Path) -> Result<Settings, String> {
-    let below = |name: &str| Some(folder.join(name));
-    let folders = FolderOptions { config: Some(folder.to_owned()), work: below("work"), log: below("log") };
+fn load(sandbox: &Sandbox) -> Result<Settings, String> {
+    let below = |name: &str| Some(sandbox.path(name));
+    let folders = FolderOptions { config: below("conf"), work: below("work"), log: below("log") };
     let overrides = Overrides { folders, settings: Vec::new() };
     Settings::load(&overrides, &Environment::capture()).map_err(|error| error.to_string())
 }
@@ -174,11 +173,11 @@ proptest! {
             "lockTimeoutSeconds": "30"}, "template": {"brake": {"deaths": 10}}, "logging": {"level": "info"}}"#;
         let ibm = r#"{"AWS_REGION": "us-east-1", "AWS_CREDENTIAL_FILE": "/etc/aws", "AWS_SPOT_TERMINATE_ON_RECLAIM": "false",
             "LogLevel": "INFO", "AWS_REQUEST_RETRY_ATTEMPTS": 2}"#;
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("config.json"), ours).unwrap();
+        let sandbox = Sandbox::new();
+        sandbox.write("conf/config.json", ours);
         let right = if which == "config.json" { ours } else { ibm };
-        std::fs::write(folder.path().join(which), changed(right, &changes)).unwrap();
-        match load(folder.path()) {
+        sandbox.write(&format!("conf/{which}"), changed(right, &changes));
+        match load(&sandbox) {
             Ok(settings) => prop_assert!(settings.describe(true).is_object()),
             Err(message) => {
                 assert_told(&message);
@@ -189,17 +188,17 @@ proptest! {
 
     #[test]
     fn template_files_are_read_or_refused_one_by_one(which in any::<usize>(), changes in changes()) {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("config.json"), r#"{"provider": {"type": "aws"}}"#).unwrap();
+        let sandbox = Sandbox::new();
+        sandbox.write("conf/config.json", r#"{"provider": {"type": "aws"}}"#);
         let examples = files("config", "templates.json");
         let bytes = changed(&examples[which % examples.len()], &changes);
-        std::fs::write(folder.path().join("testinstprov_templates.json"), bytes).unwrap();
-        let settings = load(folder.path()).map_err(TestCaseError::fail)?.templates;
-        let catalogue = FileCatalogue::new(folder.path().to_owned(), "testinst".to_owned(), ProviderKind::Aws, settings);
+        sandbox.write("conf/testinstprov_templates.json", bytes);
+        let settings = load(&sandbox).map_err(TestCaseError::fail)?.templates;
+        let catalogue = FileCatalogue::new(sandbox.path("conf"), "testinst".to_owned(), ProviderKind::Aws, settings);
         match catalogue.list() {
             Ok(listing) => {
                 prop_assert!(!listing.templates.is_empty(), "never a success without a template");
-                listing.refused.iter().for_each(|refused| assert_told(&refused.reason.to_string()));
+                listing.refused.iter().for_each(|refused| assert_told(&refused.reason));
                 for template in listing.templates {
                     prop_assert!(!template.id().as_str().contains('/'));
                 }

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use super::oracle;
 use crate::draw::{self, Draw};
 use crate::faults::bench::{Bench, Running, stores};
-use crate::faults::template;
+use crate::faults::words::template;
+use crate::support::say;
 
 /// The seeds that are run when nobody says how many, on each store.
 const SEEDS: u64 = 2;
@@ -232,7 +233,7 @@ fn day(store: &'static str, seed: u64) -> Vec<String> {
     let violations = oracle::judge(&bench);
     if !violations.is_empty() {
         bench.sandbox.write("case/schedule", schedule);
-        println!("{store}, seed {seed}: {violations:#?}, see {}", bench.keep().display());
+        say(&format!("{store}, seed {seed}: {violations:#?}, see {}", bench.keep().display()));
     }
     violations
 }
@@ -250,7 +251,7 @@ fn a_day_on_a_cloud_that_goes_wrong_at_random_ends_in_order() {
             }
         }
         let (found, seconds) = (failed.len(), start.elapsed().as_secs());
-        println!("fault fuzz: {store}, {seeds} seeds, {found} violations, first seed {first}, {seconds} s");
+        say(&format!("fault fuzz: {store}, {seeds} seeds, {found} violations, first seed {first}, {seconds} s"));
         failed
     };
     let failed: Vec<_> = std::thread::scope(|scope| {

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::oracle;
 use crate::draw::{self, Draw};
 use crate::faults::bench::{Bench, PATIENCE, stores};
-use crate::faults::{ids, order};
+use crate::faults::words::{ids, order};
+use crate::support::say;
 
 /// The instants that are drawn for each store when nobody says how many.
 const DRAWN: usize = 14;
@@ -208,7 +209,7 @@ fn a_kill_at_any_instant_leaves_nothing_lost_nothing_doubled_and_no_wrong_victim
         sweep.at_each_call();
         sweep.at_instants(trials.unwrap_or(sweep.trials + DRAWN));
         let (done, found, seconds) = (sweep.trials, sweep.violations.len(), start.elapsed().as_secs());
-        println!("kill sweep: {store}, {done} trials, {found} violations, seed {seed}, {seconds} s");
+        say(&format!("kill sweep: {store}, {done} trials, {found} violations, seed {seed}, {seconds} s"));
         sweep.violations
     };
     let found: Vec<String> = std::thread::scope(|scope| {

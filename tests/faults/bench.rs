@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use hostfactory_emulator::{Emulator, Fault, Phase, Settings};
 use serde_json::{Value, json};
 
-use super::{MINUTE, about, id_of, merge, order_from, template};
+use super::words::{MINUTE, about, id_of, merge, order_from, template};
 use crate::life::Grid;
-use crate::support::{Answered, Sandbox};
+use crate::support::{Answered, Sandbox, say};
 
 /// How long anything may take that the machine's load alone makes slow.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -59,7 +59,7 @@ pub(crate) struct Bench {
 /// Runs `body` on a bench of each store.
 pub(crate) fn on_both_stores(body: impl Fn(&Bench)) {
     for store in stores() {
-        println!("with the {store} store");
+        say(&format!("with the {store} store"));
         body(&Bench::new(store));
     }
 }

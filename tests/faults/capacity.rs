@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::bench::{Bench, Running, on_both_stores};
 use super::network::subnet_of;
-use super::{MINUTE, order, order_from, template, told, within};
+use super::words::{MINUTE, order, order_from, template, told, within};
 use crate::life::Grid;
 use crate::support::Answered;
 

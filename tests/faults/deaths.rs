@@ -7,7 +7,7 @@ use hostfactory_emulator::{Fault, Phase};
 use serde_json::{Value, json};
 
 use super::bench::{Bench, PATIENCE, on_both_stores};
-use super::{id_of, ids, order};
+use super::words::{id_of, ids, order};
 use crate::life::Grid;
 use crate::support::Answered;
 

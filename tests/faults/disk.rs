@@ -6,13 +6,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answered, Sandbox};
-
-/// Says something to whoever reads the test's output.
-#[expect(clippy::print_stderr, reason = "a seed and a figure must be seen when a test fails")]
-pub(crate) fn say(text: &str) {
-    eprintln!("{text}");
-}
+use crate::support::{Answered, Sandbox, say};
 
 /// Returns the compiled shim, or `None`, loudly, where there is no C compiler.
 pub(crate) fn shim() -> Option<&'static Path> {

@@ -8,7 +8,7 @@ use hostfactory_emulator::{Emulator, Fault, Phase, Settings};
 use serde_json::{Value, json};
 
 use super::bench::{BOOT, Bench, PATIENCE, on_both_stores, stores};
-use super::{id_of, ids, order};
+use super::words::{id_of, ids, order};
 use crate::life::Grid;
 
 #[test]

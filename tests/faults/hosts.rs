@@ -7,7 +7,7 @@ use hostfactory_emulator::Fault;
 use serde_json::{Value, json};
 
 use super::bench::{Bench, on_both_stores};
-use super::{ids, order, template};
+use super::words::{ids, order, template};
 use crate::life::Grid;
 
 /// The names of hosts.
@@ -258,7 +258,7 @@ fn row_83_a_protected_host_is_reported_and_stays_protected_and_the_others_end() 
             told["machines"].as_array().unwrap().iter().find(|host| host["machineId"] == **protected).cloned().unwrap()
         };
         assert!(!entry(&told)["message"].as_str().unwrap().is_empty(), "{told}");
-        assert_eq!(bench.emulator.truth().live().ids(), [protected.clone()]);
+        assert_eq!(bench.emulator.truth().live().ids(), std::slice::from_ref(protected));
         let mut told = bench.status(&id);
         for _ in 0..30 {
             if told["status"] != "running" {

@@ -10,7 +10,7 @@ use hostfactory_emulator::{Fault, SUBNETS};
 use serde_json::{Value, json};
 
 use super::bench::{Bench, on_both_stores};
-use super::{about, order, order_from, template, within};
+use super::words::{about, order, order_from, template, within};
 use crate::draw::Draw;
 use crate::life::anywhere;
 use crate::support::{Answered, Sandbox};

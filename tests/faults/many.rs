@@ -8,13 +8,13 @@ use hostfactory_emulator::{Edit, Fault, Phase};
 use serde_json::{Value, json};
 
 use super::bench::{PATIENCE, Running, on_both_stores};
-use super::{about, order, within};
+use super::words::{about, order, within};
 use crate::life::Grid;
 use crate::support::Answered;
 
 const PROCESSES: usize = 64;
 /// What a call may take while 63 others run on two cores.
-const TOGETHER: Duration = Duration::from_secs(60);
+const TOGETHER: Duration = Duration::from_mins(1);
 
 /// A call by number: every kind of call comes up.
 fn nth(number: usize, open: &[String], spare: &[Value], held: &[Value]) -> (&'static str, Value) {

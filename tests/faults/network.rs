@@ -7,7 +7,7 @@ use hostfactory_emulator::{Fault, Garble, SUBNETS};
 use serde_json::json;
 
 use super::bench::{Bench, on_both_stores};
-use super::{about, order, template, told, within};
+use super::words::{about, order, template, told, within};
 use crate::life::Grid;
 
 /// What a call may take while the cloud cannot be reached (INV-10).

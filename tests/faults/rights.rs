@@ -7,7 +7,7 @@ use hostfactory_emulator::{Edit, Fault, IMAGES, LAUNCH_TEMPLATE, PARAMETERS};
 use serde_json::json;
 
 use super::bench::on_both_stores;
-use super::{about, order, order_from, template, within};
+use super::words::{about, order, order_from, template, within};
 use crate::life::Grid;
 
 #[test]

@@ -9,7 +9,7 @@ use hostfactory_emulator::{Fault, Phase};
 use serde_json::{Value, json};
 
 use super::bench::{Bench, PATIENCE, on_both_stores};
-use super::{about, order, template};
+use super::words::{about, order, template};
 use crate::life::{Grid, anywhere};
 use crate::support::Answered;
 
@@ -91,7 +91,7 @@ fn row_101_secrets_are_in_no_output_file_or_title() {
             assert!(began.elapsed() < PATIENCE, "the script never ran: {texts:?}");
             texts.push(shown_by(child.id()));
         }
-        std::fs::write(&gate, "").unwrap();
+        bench.sandbox.write("gate", "");
         let held = bench.emulator.wait_held(PATIENCE).unwrap();
         texts.push(shown_by(child.id()));
         held.release();

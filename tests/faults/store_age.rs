@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::disk::{Bench, asked, each_store, id_of, order, say, shim, strategies};
+use super::disk::{Bench, asked, each_store, id_of, order, shim, strategies};
 use super::store::{failed, places};
 use super::store_damage::overwrite;
+use crate::support::say;
 
 #[test]
 fn row_33_a_newer_schema_is_refused_with_both_versions_and_left_alone() {

@@ -8,8 +8,9 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use super::disk::{Bench, each_store, say};
+use super::disk::{Bench, each_store};
 use crate::draw::{self, Draw};
+use crate::support::say;
 
 /// Writes over a file in place, as damage does.
 pub(super) fn overwrite(path: &Path, bytes: &[u8]) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::bench::{Bench, on_both_stores};
-use super::{id_of, ids, order};
+use super::words::{id_of, ids, order};
 use crate::life::Grid;
 use crate::support::Answered;
 

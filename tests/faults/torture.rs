@@ -10,8 +10,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::disk::{Bench, each_failing_store, id_of, order, say, shim};
+use super::disk::{Bench, each_failing_store, id_of, order, shim};
 use crate::draw::{self, Draw};
+use crate::support::say;
 
 /// One effect on the disk.
 #[derive(Debug, Clone)]

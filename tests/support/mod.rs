@@ -117,3 +117,9 @@ impl Sandbox {
         Answered::of(&self.program().arg(verb).arg("-f").arg(file).output().unwrap())
     }
 }
+
+/// Says something to whoever reads the test's output.
+#[expect(clippy::print_stderr, reason = "a seed and a figure must be seen when a test fails")]
+pub(crate) fn say(text: &str) {
+    eprintln!("{text}");
+}

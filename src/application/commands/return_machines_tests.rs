@@ -122,7 +122,7 @@ async fn a_host_of_another_installation_among_ours_is_left_alone_and_ours_end() 
     let ours = hosts[0].id.clone().unwrap();
     hosts.push(world.cloud.stranger("i-0000000000000bbbb", "theirs", Some("grid-2")));
     let id = world.give_back(hosts).await.id;
-    assert_eq!(world.cloud.state().ended, [ours.clone()]);
+    assert_eq!(world.cloud.state().ended, std::slice::from_ref(&ours));
     world.clock.pass(60);
     world.poll(&id).await;
     assert!(world.cloud.state().ended.iter().all(|ended| *ended == ours));
@@ -248,7 +248,8 @@ async fn hosts_whose_names_the_store_has_not_heard_yet_are_found_by_name_and_sta
             .map(|host| HostRef { id: None, name: host.name.clone() }),
     );
     world.give_back(hosts).await;
-    assert_eq!((world.cloud.state().ended.len(), world.store.machines_of(&request).await.unwrap().len()), (3, 2));
+    let of_request = world.store.machines_of(&request).await.unwrap();
+    assert_eq!((world.cloud.state().ended.len(), of_request.len()), (3, 2));
     let stored = world.store.machines(&[stranger.id.unwrap()]).await.unwrap();
     assert_eq!(stored[0].request_id(), None);
 }

@@ -100,6 +100,19 @@ async fn a_host_that_was_given_up_is_ended_though_it_runs_in_the_end() {
 }
 
 #[tokio::test]
+async fn an_attempt_that_others_may_have_sent_stays_open_though_the_cloud_cannot_be_reached_now() {
+    let world = World::new();
+    world.cloud.fate(Fate::AnswerLost);
+    let id = world.request(1).await.unwrap();
+    world.cloud.fate(Fate::Fails(FailureClass::Unreachable));
+    let report = world.sync(&id).await.unwrap();
+    assert!(report.unconfirmed.contains_key(&id), "{report:?}");
+    assert_eq!(world.view(&id).await.status, RequestStatus::Running);
+    world.sync(&id).await.unwrap();
+    assert_eq!(world.store.machines_of(&id).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_process_that_comes_late_ends_no_host_that_was_delivered_meanwhile() {
     let world = World::new();
     let (id, hosts) = world.running(1).await;

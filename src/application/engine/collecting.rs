@@ -240,8 +240,8 @@ impl Engine {
     }
 
     async fn commit_machines(&self, machines: &mut [Machine], at: Timestamp) -> Result<(), StorageError> {
-        let changed = machines.iter_mut().filter(|machine| !machine.pending_events().is_empty());
-        let changes = Changes { machines: changed.collect(), ..Changes::default() };
+        let new = machines.iter_mut().filter(|machine| !machine.pending_events().is_empty());
+        let changes = Changes { machines: new.collect(), ..Changes::default() };
         if changes.is_empty() { Ok(()) } else { self.store.commit(changes, at).await }
     }
 }

@@ -81,8 +81,8 @@ impl Engine {
             let expired = request.is_overdue(self.clock.now());
             let mut outcomes = Vec::with_capacity(due.len());
             for attempt in due {
-                let nothing_yet = outcomes.is_empty() && sent.is_empty();
-                if !nothing_yet && !Budget::current().allows_new_step() {
+                // The first is sent whatever the time.
+                if !sent.is_empty() && !Budget::current().allows_new_step() {
                     break;
                 }
                 sent.insert(attempt.number);
