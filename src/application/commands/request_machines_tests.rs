@@ -1,5 +1,8 @@
 //! What asking for hosts promises. The fake cloud asserts at every create call that its intent is in the store.
 
+use std::time::Duration;
+
+use crate::application::budget::Budget;
 use crate::application::commands::{RequestMachines, RequestMachinesHandler};
 use crate::application::message::Handler;
 use crate::application::queries::HostResult;
@@ -30,6 +33,16 @@ async fn two_hundred_and_fifty_hosts_are_three_calls_with_their_own_tokens() {
     let mut sent = world.cloud.state().sent.clone();
     sent.dedup();
     assert_eq!((world.cloud.live(), sent.len()), (250, 3));
+}
+
+#[tokio::test]
+async fn a_call_whose_time_is_up_sends_one_batch_and_later_calls_the_rest() {
+    let world = World::new();
+    let spent = Budget::starting_now(Duration::ZERO, Duration::from_mins(5));
+    let id = spent.scope(world.request(250)).await.unwrap();
+    assert_eq!((world.cloud.live(), world.cloud.state().sent.len()), (100, 1));
+    world.poll(&id).await;
+    assert_eq!(world.cloud.live(), 250);
 }
 
 #[tokio::test]

@@ -263,6 +263,22 @@ async fn user_data_that_has_changed_is_never_sent_under_an_old_token() {
 }
 
 #[tokio::test]
+async fn an_attempt_that_may_not_be_sent_again_is_given_up_once_its_token_has_shown_no_host_for_five_minutes() {
+    let world = World::new();
+    *world.templates.0.lock().unwrap() = vec![template("small", -1, Some("#!/bin/sh\none"))];
+    world.cloud.fate(Fate::Fails(FailureClass::Network));
+    let id = world.request(2).await.unwrap();
+    *world.templates.0.lock().unwrap() = vec![template("small", -1, Some("#!/bin/sh\ntwo"))];
+    for _ in 0..4 {
+        assert_eq!(world.poll(&id).await.status, RequestStatus::Running);
+        world.clock.pass(74);
+    }
+    world.clock.pass(4);
+    assert_eq!(world.poll(&id).await.status, RequestStatus::CompleteWithError);
+    assert_eq!(world.cloud.state().sent.len(), 1);
+}
+
+#[tokio::test]
 async fn a_request_that_the_store_forgot_is_rebuilt_from_its_tag() {
     let (world, forgetful) = (World::new(), World::new());
     let (id, _) = world.running(2).await;
