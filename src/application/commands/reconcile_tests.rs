@@ -454,3 +454,36 @@ async fn in_passing_nothing_is_begun_that_the_call_has_no_time_for() {
         assert_eq!(report.recovered.brought_forward.contains(&id), done, "{soft} {hard}");
     }
 }
+
+#[tokio::test]
+async fn a_host_that_its_open_request_gave_up_is_left_to_the_request() {
+    let world = World::new();
+    let id = world.request(1).await.unwrap();
+    world.poll(&id).await;
+    let host = world.cloud.state().hosts.keys().next().unwrap().clone();
+    world.cloud.state().protected.push(host.clone());
+    world.clock.pass(181);
+    world.poll(&id).await;
+    for _ in 0..2 {
+        assert_eq!(reconcile(&world).await.orphans, BTreeMap::new());
+        world.clock.pass(5 * MINUTE);
+    }
+    world.cloud.state().protected.clear();
+    assert_eq!(world.poll(&id).await.status, RequestStatus::CompleteWithError);
+    assert_eq!(world.cloud.state().ended, [host]);
+}
+
+#[tokio::test]
+async fn an_orphan_that_takes_the_place_of_another_is_watched_from_then_on() {
+    let world = World::new();
+    let first = world.cloud.stranger("i-0000000000000aaaa", "one", Some("grid-1"));
+    reconcile(&world).await;
+    world.cloud.set(&first.id.unwrap(), MachineStatus::Terminated);
+    let second = world.cloud.stranger("i-0000000000000bbbb", "two", Some("grid-1")).id.unwrap();
+    world.clock.pass(MINUTE);
+    assert!(matches!(reconcile(&world).await.orphans[&second], Orphan::Watched(_)));
+    world.clock.pass(5 * MINUTE - 1);
+    assert!(matches!(reconcile(&world).await.orphans[&second], Orphan::Watched(_)));
+    world.clock.pass(1);
+    assert!(matches!(reconcile(&world).await.orphans[&second], Orphan::Ended(_)));
+}
