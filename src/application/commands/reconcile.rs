@@ -177,3 +177,7 @@ impl Handler<Reconcile> for ReconcileHandler {
 #[cfg(test)]
 #[path = "reconcile_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "reconcile_orphan_tests.rs"]
+mod orphan_tests;
