@@ -167,18 +167,20 @@ async fn a_listing_that_shows_hosts_of_others_and_ended_ones_makes_no_orphans_of
 }
 
 #[tokio::test]
-async fn a_host_that_was_told_to_end_is_an_orphan_only_if_it_lives_long_after() {
+async fn an_orphan_that_took_the_order_to_end_and_lives_is_told_again_after_some_minutes() {
     let world = World::new();
-    let (_, hosts) = world.running(1).await;
-    let id = hosts[0].id.clone().unwrap();
-    world.give_back(hosts).await;
-    // The cloud took the order, and nothing came of it.
+    let id = world.cloud.stranger("i-0000000000000aaaa", "ours", Some("grid-1")).id.unwrap();
+    reconcile(&world).await;
+    world.clock.pass(5 * MINUTE);
+    assert!(matches!(reconcile(&world).await.orphans[&id], Orphan::Ended(_)));
     world.cloud.set(&id, MachineStatus::Running);
     world.clock.pass(5 * MINUTE - 1);
     assert_eq!(reconcile(&world).await.orphans, BTreeMap::new());
-    world.cloud.set(&id, MachineStatus::Running);
-    world.store.state();
-    assert_eq!(world.cloud.state().ended.len(), 2, "the return itself tells it again");
+    world.clock.pass(1);
+    assert!(matches!(reconcile(&world).await.orphans[&id], Orphan::Watched(_)));
+    watched(&world, 5).await;
+    assert!(matches!(reconcile(&world).await.orphans[&id], Orphan::Ended(_)));
+    assert_eq!(world.cloud.state().ended, [id.clone(), id]);
 }
 
 #[tokio::test]

@@ -232,26 +232,25 @@ async fn a_name_is_looked_up_among_our_own_alone() {
 }
 
 #[tokio::test]
-async fn hosts_whose_names_the_store_has_not_heard_yet_are_found_by_name_and_stay_what_they_are() {
+async fn a_host_whose_name_the_store_has_not_heard_yet_is_found_by_it_and_stays_of_its_request() {
     let world = World::new();
-    let request = world.request(2).await.unwrap();
+    let request = world.request(1).await.unwrap();
     world.cloud.boot();
-    let stranger = world.cloud.stranger("i-00000000000000abd", "forgotten", Some("grid-1"));
-    let mut hosts: Vec<HostRef> = vec![stranger.clone()];
-    hosts.extend(
-        world
-            .cloud
-            .state()
-            .hosts
-            .values()
-            .filter(|host| host.request.is_some())
-            .map(|host| HostRef { id: None, name: host.name.clone() }),
-    );
-    world.give_back(hosts).await;
-    let of_request = world.store.machines_of(&request).await.unwrap();
-    assert_eq!((world.cloud.state().ended.len(), of_request.len()), (3, 2));
-    let stored = world.store.machines(&[stranger.id.unwrap()]).await.unwrap();
-    assert_eq!(stored[0].request_id(), None);
+    let name = world.cloud.state().hosts.values().next().unwrap().name.clone();
+    world.give_back(vec![HostRef { id: None, name }]).await;
+    assert_eq!(world.cloud.state().ended.len(), 1);
+    assert_eq!(world.store.machines_of(&request).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn hosts_named_by_id_and_others_by_name_all_end() {
+    let world = World::new();
+    let by_id = world.cloud.stranger("i-00000000000000ab1", "one", Some("grid-1"));
+    let other = world.cloud.stranger("i-00000000000000ab2", "two", Some("grid-1"));
+    world.give_back(vec![by_id.clone(), by_name(&other)]).await;
+    let mut ended = world.cloud.state().ended.clone();
+    ended.sort();
+    assert_eq!(ended, [by_id.id.unwrap(), other.id.unwrap()]);
 }
 
 #[tokio::test]

@@ -279,6 +279,39 @@ async fn an_attempt_that_may_not_be_sent_again_is_given_up_once_its_token_has_sh
 }
 
 #[tokio::test]
+async fn an_attempt_that_is_overdue_is_given_up_five_minutes_after_the_last_time_that_it_may_have_been_sent() {
+    let world = World::new();
+    for _ in 0..40 {
+        world.cloud.fate(Fate::Fails(FailureClass::Network));
+    }
+    let id = world.request(1).await.unwrap();
+    for _ in 0..20 {
+        assert_eq!(world.poll(&id).await.status, RequestStatus::Running);
+        world.clock.pass(59);
+    }
+    assert_eq!(world.poll(&id).await.status, RequestStatus::Running, "19 minutes and 40 seconds");
+    world.clock.pass(20);
+    assert_eq!(world.poll(&id).await.status, RequestStatus::CompleteWithError);
+}
+
+#[tokio::test]
+async fn a_host_that_ran_and_dies_says_nothing_about_how_its_template_boots() {
+    let mut world = World::new();
+    world.care.brake.deaths = 1;
+    let id = world.request(2).await.unwrap();
+    world.cloud.boot();
+    let hosts: Vec<_> = world.cloud.state().hosts.keys().cloned().collect();
+    world.cloud.set(&hosts[1], MachineStatus::Pending);
+    world.poll(&id).await;
+    world.cloud.set(&hosts[0], MachineStatus::Terminated);
+    world.poll(&id).await;
+    assert!(world.request(1).await.is_ok());
+    world.cloud.set(&hosts[1], MachineStatus::Terminated);
+    world.poll(&id).await;
+    assert!(world.request(1).await.unwrap_err().to_string().contains("out of use"));
+}
+
+#[tokio::test]
 async fn a_request_that_the_store_forgot_is_rebuilt_from_its_tag() {
     let (world, forgetful) = (World::new(), World::new());
     let (id, _) = world.running(2).await;
