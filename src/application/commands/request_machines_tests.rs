@@ -56,6 +56,15 @@ async fn what_one_pool_does_not_give_the_next_is_asked_for() {
 }
 
 #[tokio::test]
+async fn a_pool_that_gave_too_few_hosts_is_left_alone_by_the_next_order() {
+    let world = World::new();
+    world.cloud.fate(Fate::Launches(2));
+    world.request(5).await.unwrap();
+    world.request(5).await.unwrap();
+    assert_eq!(world.cloud.state().pools, ["subnet-1", "subnet-2", "subnet-2"]);
+}
+
+#[tokio::test]
 async fn a_shortage_everywhere_is_an_error_with_its_code_and_asks_each_pool_once() {
     let world = World::new();
     world.cloud.fate(Fate::Fails(FailureClass::Capacity));
