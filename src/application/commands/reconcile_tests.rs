@@ -280,3 +280,24 @@ async fn in_passing_nothing_is_begun_that_the_call_has_no_time_for() {
         assert_eq!(report.recovered.brought_forward.contains(&id), done, "{soft} {hard}");
     }
 }
+
+#[tokio::test]
+async fn one_call_brings_a_hundred_requests_forward_and_a_dry_run_names_them_all() {
+    let world = World::new();
+    for _ in 0..101 {
+        world.request(1).await.unwrap();
+    }
+    assert_eq!(dry_run(&world).await.recovered.brought_forward.len(), 101);
+    assert_eq!(reconcile(&world).await.recovered.brought_forward.len(), 100);
+}
+
+#[tokio::test]
+async fn a_dry_run_writes_nothing_though_the_clock_was_set_back() {
+    let world = World::new();
+    world.request(1).await.unwrap();
+    reconcile(&world).await;
+    world.clock.pass(-86_400);
+    let commits = world.store.commits();
+    dry_run(&world).await;
+    assert_eq!(world.store.commits(), commits);
+}

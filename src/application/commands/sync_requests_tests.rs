@@ -312,6 +312,17 @@ async fn a_host_that_ran_and_dies_says_nothing_about_how_its_template_boots() {
 }
 
 #[tokio::test]
+async fn credentials_that_are_refused_in_a_launch_stop_the_call_and_keep_the_attempt() {
+    let world = World::new();
+    world.cloud.fate(Fate::AnswerLost);
+    let id = world.request(1).await.unwrap();
+    world.cloud.fate(Fate::Fails(FailureClass::AuthExpired));
+    assert!(matches!(world.sync(&id).await, Err(ApplicationError::Provider(error)) if error.is_auth()));
+    world.cloud.boot();
+    assert_eq!(world.poll(&id).await.hosts.len(), 1);
+}
+
+#[tokio::test]
 async fn a_request_that_the_store_forgot_is_rebuilt_from_its_tag() {
     let (world, forgetful) = (World::new(), World::new());
     let (id, _) = world.running(2).await;
