@@ -39,6 +39,7 @@ macro_rules! store_contract {
             acknowledged_events_do_not_come_again,
             delivered_events_are_forgotten_after_their_retention_and_numbers_go_on,
             concurrent_commits_lose_nothing,
+            hosts_that_are_added_meanwhile_are_read_whole,
             concurrent_admissions_never_pass_the_maximum,
         );
     };
@@ -401,6 +402,26 @@ pub(super) async fn concurrent_commits_lose_nothing(harness: &impl Harness) {
     let expected = 1..=sequences.len() as u64;
     assert_eq!(sequences, expected.collect::<Vec<_>>());
     assert!(sequences.len() >= (THREADS * EACH) as usize);
+}
+
+pub(super) async fn hosts_that_are_added_meanwhile_are_read_whole(harness: &impl Harness) {
+    const HOSTS: u32 = 100;
+    commit(&*harness.open(), requests(&mut samples::acquire(1, HOSTS))).await;
+    in_threads(2, |thread| async move {
+        let store = harness.open();
+        if thread == 0 {
+            for pair in 0..HOSTS / 2 {
+                let mut hosts = [1, 2].map(|n| samples::machine(2 * pair + n, Some(1), MachineStatus::Running));
+                commit(&*store, machines(&mut hosts)).await;
+            }
+        } else {
+            let mut found = 0;
+            while found < HOSTS as usize {
+                found = store.machines_of(&acquire_id(1)).await.unwrap().len();
+                assert_eq!(found % 2, 0);
+            }
+        }
+    });
 }
 
 pub(super) async fn concurrent_admissions_never_pass_the_maximum(harness: &impl Harness) {

@@ -75,8 +75,10 @@ pub(super) fn purge(connection: &Connection, before: Timestamp, limit: usize) ->
 }
 
 pub(super) fn machines_of(connection: &Connection, request: &RequestId) -> Result<Vec<Machine>, Fault> {
+    // Another process may add machines between the two queries: both see the same moment.
+    let connection = connection.unchecked_transaction()?;
     let query = "SELECT id, document, checksum FROM machines WHERE request_id = ?1 ORDER BY id";
-    let found = machines_by(connection, query, [request.as_str()])?;
+    let found = machines_by(&connection, query, [request.as_str()])?;
     let mut tally = connection.prepare_cached("SELECT machines FROM tallies WHERE request_id = ?1")?;
     let expected: Option<i64> = tally.query_row([request.as_str()], |row| row.get(0)).optional()?;
     let expected = expected.unwrap_or(0);
