@@ -438,7 +438,7 @@ pub(super) async fn concurrent_admissions_never_pass_the_maximum(harness: &impl 
 }
 
 /// Runs `work` in so many threads at once, each with a runtime of its own, as a process has.
-fn in_threads<F: Future<Output = ()>>(threads: u32, work: impl Fn(u32) -> F + Sync) {
+pub(super) fn in_threads<F: Future<Output = ()>>(threads: u32, work: impl Fn(u32) -> F + Sync) {
     std::thread::scope(|scope| {
         for thread in 0..threads {
             let work = &work;

@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::adversity::{DiskHarness, fill, overwrite};
+use super::contract::in_threads;
 use super::samples::{self, acquire_id, at, machine_id, return_id};
 use super::{other_process, rules};
 use crate::application::StorageError;
@@ -44,6 +46,7 @@ macro_rules! keeping_contract {
             a_whole_store_is_not_recovered,
             a_dry_run_changes_nothing,
             checking_counts_what_there_is,
+            checking_finds_nothing_wrong_with_a_store_that_others_write_to,
             schema_1_comes_up_as_schema_2_with_everything_claimed,
             before_a_migration_the_old_file_is_kept,
         );
@@ -247,6 +250,30 @@ async fn is_schema_2<H: KeptHarness>(harness: &H) {
     assert_eq!(store.machines_of(&acquire_id(1)).await.unwrap().len(), 2);
     assert_eq!(store.open_requests().await.unwrap(), [acquire_id(5), return_id(9)]);
     assert_eq!(harness.keeper().examine().await.unwrap().condition, Condition::Whole);
+}
+
+pub(super) async fn checking_finds_nothing_wrong_with_a_store_that_others_write_to(harness: &impl KeptHarness) {
+    fill(harness).await;
+    let writing = AtomicBool::new(true);
+    in_threads(2, |thread| {
+        let writing = &writing;
+        async move {
+            if thread == 0 {
+                let store = harness.open();
+                let mut host = samples::machine(1_000, Some(1), MachineStatus::Running);
+                for _ in 0..200 {
+                    host.miss(at(1).into());
+                    let changes = Changes { machines: vec![&mut host], ..Changes::default() };
+                    store.commit(changes, at(10)).await.unwrap();
+                }
+                writing.store(false, Ordering::Relaxed);
+            }
+            while writing.load(Ordering::Relaxed) {
+                let report = harness.keeper().examine().await.unwrap();
+                assert!(report.findings.is_empty(), "{report:?}");
+            }
+        }
+    });
 }
 
 pub(super) async fn schema_1_comes_up_as_schema_2_with_everything_claimed<H: KeptHarness>(harness: &H) {
