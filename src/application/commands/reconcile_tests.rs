@@ -292,12 +292,25 @@ async fn one_call_brings_a_hundred_requests_forward_and_a_dry_run_names_them_all
 }
 
 #[tokio::test]
-async fn a_dry_run_writes_nothing_though_the_clock_was_set_back() {
+async fn a_dry_run_looks_at_no_host_and_writes_nothing_though_the_clock_was_set_back() {
     let world = World::new();
     world.request(1).await.unwrap();
     reconcile(&world).await;
     world.clock.pass(-86_400);
-    let commits = world.store.commits();
+    let (commits, looks) = (world.store.commits(), world.cloud.state().looks);
     dry_run(&world).await;
-    assert_eq!(world.store.commits(), commits);
+    assert_eq!((world.store.commits(), world.cloud.state().looks), (commits, looks));
+}
+
+#[tokio::test]
+async fn a_call_whose_time_is_up_gives_nothing_up_and_a_dry_run_says_all_the_same_what_is_due() {
+    let world = World::new();
+    let id = world.request(1).await.unwrap();
+    world.cloud.boot();
+    reconcile(&world).await;
+    watched(&world, 61).await;
+    let spent = || crate::application::budget::Budget::starting_now(Duration::ZERO, Duration::from_mins(5));
+    assert!(spent().scope(reconcile(&world)).await.recovered.given_up.is_empty());
+    assert!(spent().scope(dry_run(&world)).await.recovered.given_up.contains_key(&id));
+    assert!(reconcile(&world).await.recovered.given_up.contains_key(&id));
 }

@@ -243,6 +243,16 @@ async fn a_host_whose_name_the_store_has_not_heard_yet_is_found_by_it_and_stays_
 }
 
 #[tokio::test]
+async fn polling_the_return_of_a_host_that_we_did_not_launch_looks_at_it_once() {
+    let world = World::new();
+    let host = world.cloud.stranger("i-00000000000000abc", "old-plugin-1", None);
+    let id = world.give_back(vec![host]).await.id;
+    let looks = world.cloud.state().looks;
+    world.poll(&id).await;
+    assert_eq!(world.cloud.state().looks, looks + 1);
+}
+
+#[tokio::test]
 async fn hosts_named_by_id_and_others_by_name_all_end() {
     let world = World::new();
     let by_id = world.cloud.stranger("i-00000000000000ab1", "one", Some("grid-1"));

@@ -104,3 +104,13 @@ async fn a_host_listed_by_name_alone_is_found_in_the_store() {
     let listed = [HostRef { id: None, name: hosts[0].name.clone() }];
     assert_eq!(world.lost(&listed).await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_notice_about_a_host_that_is_not_of_the_spot_market_is_none() {
+    let world = World::new();
+    let (_, hosts) = world.running(1).await;
+    let at = Timestamp::from_seconds(1_760_000_000);
+    let notice = Interruption { code: "marked-for-termination".to_owned(), at };
+    world.cloud.state().notices.push((hosts[0].id.clone().unwrap(), notice));
+    assert!(world.lost(&hosts).await.is_empty());
+}

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::application::ApplicationError;
 use crate::application::ports::{Changes, Clock, MachineRepository, Owner, UnitOfWork};
 use crate::application::queries::HostResult;
 use crate::application::testing::{Fate, World, template};
+use crate::application::{ApplicationError, StorageError};
 use crate::domain::machine::{Interruption, MachineStatus};
 use crate::domain::request::{PartialStatus, Request, RequestStatus};
 use crate::domain::{FailureClass, RequestId};
@@ -320,6 +320,35 @@ async fn credentials_that_are_refused_in_a_launch_stop_the_call_and_keep_the_att
     assert!(matches!(world.sync(&id).await, Err(ApplicationError::Provider(error)) if error.is_auth()));
     world.cloud.boot();
     assert_eq!(world.poll(&id).await.hosts.len(), 1);
+}
+
+#[tokio::test]
+async fn a_decision_is_taken_anew_twelve_times_when_others_are_faster_and_then_the_call_fails() {
+    for (conflicts, works) in [(12, true), (13, false)] {
+        let world = World::new();
+        let id = world.request(1).await.unwrap();
+        world.cloud.boot();
+        for _ in 0..conflicts {
+            world.store.fail_next_commit(StorageError::Conflict { id: "x".to_owned() });
+        }
+        assert_eq!(world.sync(&id).await.is_ok(), works);
+    }
+}
+
+#[tokio::test]
+async fn hosts_of_a_forgotten_request_are_taken_in_though_others_are_faster_twelve_times() {
+    for (conflicts, works) in [(12, true), (13, false)] {
+        let world = World::new();
+        let before = world.store.state();
+        let id = world.request(1).await.unwrap();
+        world.cloud.boot();
+        world.store.restore(before);
+        for _ in 0..conflicts {
+            world.store.fail_next_commit(StorageError::Conflict { id: "x".to_owned() });
+        }
+        assert_eq!(world.sync(&id).await.is_ok(), works);
+        assert_eq!(world.store.state().requests.len(), usize::from(works));
+    }
 }
 
 #[tokio::test]

@@ -27,3 +27,20 @@ impl Account {
         self.keys.drain(..surplus);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_thirty_two_keys_are_remembered_each_once_the_latest_last() {
+        let key = |number: usize| Digest::of(&[&number.to_string()]);
+        let mut account = Account { id: "123456789012".to_owned(), region: "us-east-1".to_owned(), keys: Vec::new() };
+        for number in 0..40 {
+            account.add_key(key(number));
+        }
+        account.add_key(key(20));
+        assert_eq!((account.keys.len(), account.keys.last()), (32, Some(&key(20))));
+        assert!(account.keys.contains(&key(8)) && !account.keys.contains(&key(7)));
+    }
+}

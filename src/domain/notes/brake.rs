@@ -131,6 +131,9 @@ mod tests {
             assert!(!brake.died(1, "x", &content("a"), &policy, at(minute * 70)), "{minute}");
         }
         let mut brake = Brake::default();
+        assert!(!brake.died(9, "x", &content("a"), &policy, at(0)));
+        assert!(!brake.died(1, "x", &content("a"), &policy, at(600)), "ten minutes later the nine count no more");
+        let mut brake = Brake::default();
         for _ in 0..20 {
             assert!(!brake.died(9, "x", &content("a"), &policy, at(0)));
             brake.lived();
