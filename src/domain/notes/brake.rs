@@ -151,7 +151,7 @@ mod tests {
         assert!(brake.is_over(at(86_400 + 181)) && brake.is_over(at(-60)));
         let mut brake = Brake::default();
         brake.died(1, "x", &content("a"), &BrakePolicy::default(), at(0));
-        assert!(!brake.is_over(at(0)) && brake.is_over(at(86_401)) && brake.is_over(at(-60)));
+        assert!(!brake.is_over(at(86_400)) && brake.is_over(at(86_401)) && brake.is_over(at(-60)));
     }
 
     #[test]

@@ -117,4 +117,22 @@ mod tests {
         }
         assert_eq!(bucket.take(1, RATE, LONG, at(0)).unwrap().as_millis(), 500);
     }
+
+    #[test]
+    fn whoever_waits_for_a_cloud_that_asked_to_slow_down_leaves_the_others_waiting_too() {
+        let mut bucket = Bucket::default();
+        bucket.cool(Duration::from_secs(10), at(0));
+        for _ in 0..2 {
+            assert_eq!(bucket.take(1, RATE, LONG, at(4_000)), Ok(Duration::from_secs(6)));
+        }
+        assert_eq!(bucket.take(1, RATE, LONG, at(10_000)), Ok(Duration::ZERO));
+        assert_eq!(bucket.cool_until, None);
+    }
+
+    #[test]
+    fn a_wait_as_long_as_there_is_time_is_taken_and_a_longer_one_refused() {
+        let mut bucket = Bucket::default();
+        assert_eq!(bucket.take(7, RATE, Duration::from_secs(1), at(0)), Ok(Duration::from_secs(1)));
+        assert_eq!(bucket.take(1, RATE, Duration::from_secs(1), at(0)), Err(Duration::from_millis(1500)));
+    }
 }
