@@ -169,6 +169,16 @@ mod tests {
     }
 
     #[test]
+    fn what_would_change_nothing_is_known_beforehand() {
+        let mut notes = Notes::default();
+        assert!(notes.is_due(Duty::Recovery, MINUTE, at(0)) && !notes.watch_is_fresh(at(0)));
+        notes.take_on(Duty::Recovery, MINUTE, at(0));
+        assert!(!notes.is_due(Duty::Recovery, MINUTE, at(59)) && notes.is_due(Duty::Recovery, MINUTE, at(60)));
+        notes.watch(at(0));
+        assert!(notes.watch_is_fresh(at(29)) && !notes.watch_is_fresh(at(30)) && !notes.watch_is_fresh(at(-1)));
+    }
+
+    #[test]
     fn notices_of_the_same_hosts_are_read_once_in_their_time_and_of_others_at_once() {
         let mut notes = Notes::default();
         let (one, other) = (Digest::of(&["i-1"]), Digest::of(&["i-1", "i-2"]));
