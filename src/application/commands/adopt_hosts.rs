@@ -10,7 +10,7 @@ use tracing::warn;
 use crate::application::ApplicationError;
 use crate::application::engine::EngineSource;
 use crate::application::message::{Command, Handler, Message};
-use crate::application::ports::{Changes, Condition, Search, StoreKeeper};
+use crate::application::ports::{Changes, Condition, StoreKeeper};
 use crate::domain::machine::Machine;
 use crate::domain::{MachineId, RequestId};
 
@@ -63,9 +63,7 @@ impl AdoptHostsHandler {
 impl Handler<AdoptHosts> for AdoptHostsHandler {
     async fn handle(&self, _: AdoptHosts) -> Result<AdoptReport, ApplicationError> {
         let engine = self.engine.engine();
-        let cloud = engine.observation(engine.default_api.kind())?;
-        let mut listed = cloud.find(&Search::Installation(engine.installation.id()?)).await?;
-        listed.retain(|host| host.status.is_live());
+        let listed = engine.list_ours().await?;
         let mut report = AdoptReport { listed: listed.len(), ..AdoptReport::default() };
         if self.keeper.examine().await?.condition == Condition::Missing {
             self.keeper.begin_anew().await?;

@@ -89,3 +89,15 @@ async fn hosts_that_are_known_and_requests_that_are_known_without_them_stay_as_t
     assert_eq!((report.known, report.left, report.adopted.len()), (2, vec![late], 0));
     assert_eq!(world.store.request(&id).await.unwrap().unwrap().as_acquire().unwrap().adopted, 0);
 }
+
+#[tokio::test]
+async fn hosts_of_others_that_a_listing_shows_are_not_taken_in() {
+    let world = World::new();
+    world.cloud.state().careless = true;
+    let theirs = world.cloud.stranger("i-0000000000000bbbb", "theirs", Some("grid-2")).id.unwrap();
+    let request = "req-00000000-0000-4000-8000-00000000000f".to_owned();
+    world.cloud.state().hosts.get_mut(&theirs).unwrap().request = Some(request);
+    let report = adopt(&world, missing()).await.unwrap();
+    assert_eq!((report.listed, report.adopted.len(), report.left.len()), (0, 0, 0));
+    assert!(world.store.state().machines.is_empty());
+}

@@ -50,13 +50,7 @@ impl Engine {
     /// changed then.
     pub(crate) async fn collect(&self, dry: bool) -> Result<BTreeMap<MachineId, Orphan>, ApplicationError> {
         self.watch().await;
-        let installation = self.installation.id()?;
-        let cloud = self.observation(self.default_api.kind())?;
-        let listed = cloud.find(&Search::Installation(installation.clone())).await?;
-        let ours: Vec<Sighting> = listed
-            .into_iter()
-            .filter(|host| host.status.is_live() && host.owner.as_deref() == Some(installation.as_str()))
-            .collect();
+        let ours = self.list_ours().await?;
         let ids: Vec<MachineId> = ours.iter().map(|host| host.id.clone()).collect();
         let known: BTreeMap<MachineId, Machine> =
             self.store.machines(&ids).await?.into_iter().map(|machine| (machine.id().clone(), machine)).collect();
@@ -94,6 +88,18 @@ impl Engine {
             self.end_orphans(&to_end, &known, &mut report).await?;
         }
         Ok(report)
+    }
+
+    /// Lists the live hosts that bear our owner tag, whatever else the cloud shows beside them (INV-08).
+    ///
+    /// # Errors
+    /// [`ApplicationError::Provider`] when the listing is not complete.
+    pub(crate) async fn list_ours(&self) -> Result<Vec<Sighting>, ApplicationError> {
+        let installation = self.installation.id()?;
+        let cloud = self.observation(self.default_api.kind())?;
+        let mut listed = cloud.find(&Search::Installation(installation.clone())).await?;
+        listed.retain(|host| host.status.is_live() && host.owner.as_deref() == Some(installation.as_str()));
+        Ok(listed)
     }
 
     /// Finds out what a live host is to the store. `requests` keeps how many hosts each open request still lacks.
