@@ -47,9 +47,7 @@ impl Timestamp {
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
-}
 
-impl Timestamp {
     /// Returns the point in time `duration` earlier.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {

@@ -11,7 +11,6 @@ use crate::application::ApplicationError;
 use crate::application::budget::Budget;
 use crate::application::message::{Command, Handler, Message};
 use crate::application::ports::{Clock, Purged, UnitOfWork};
-use crate::domain::Timestamp;
 
 /// How many requests, and how many machines, one transaction forgets.
 const STEP: usize = 5000;
@@ -61,8 +60,7 @@ impl PurgeStoreHandler {
 #[async_trait]
 impl Handler<PurgeStore> for PurgeStoreHandler {
     async fn handle(&self, command: PurgeStore) -> Result<PurgeOutcome, ApplicationError> {
-        let age = i64::try_from(command.older_than.as_millis()).unwrap_or(i64::MAX);
-        let before = Timestamp::from_millis(self.clock.now().as_millis().saturating_sub(age));
+        let before = self.clock.now().before(command.older_than);
         let mut outcome = PurgeOutcome::default();
         let reserve = RESERVE.min(Budget::current().hard_limit() / 4);
         while !outcome.complete && Budget::current().left() > reserve {
