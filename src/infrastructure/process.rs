@@ -1,6 +1,7 @@
 //! Who we are among the processes of this machine and of others, and whether another process still lives.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::files;
 
@@ -8,7 +9,12 @@ const LIMIT: u64 = 4096;
 
 /// Returns the name of this machine since its last start, the same for all its processes; the start counts because
 /// process numbers begin anew with it.
-pub fn node() -> String {
+pub fn node() -> &'static str {
+    static NODE: OnceLock<String> = OnceLock::new();
+    NODE.get_or_init(read_node)
+}
+
+fn read_node() -> String {
     let line = |path: &str| {
         let bytes = files::read_limited(Path::new(path), LIMIT).ok()?;
         let text = String::from_utf8(bytes).ok()?;

@@ -72,7 +72,7 @@ impl FileNotebook {
         }
         notes.take_on(Duty::Presence, PRESENCE, now);
         let node = process::node();
-        for (other, seen) in notes.nodes.iter().filter(|(other, seen)| **other != node && now.since(**seen) < RECENT) {
+        for (other, seen) in notes.nodes.iter().filter(|(other, seen)| *other != node && now.since(**seen) < RECENT) {
             warn!(
                 other = other.split(' ').next(),
                 seconds_ago = now.since(*seen).as_secs(),
@@ -82,7 +82,7 @@ impl FileNotebook {
         if let FileSystem::Network(kind) = folder::file_system(&self.work_dir) {
             warn!(kind, "the work folder is on a file system that machines share; a local disk is safer and faster");
         }
-        notes.nodes.insert(node, now);
+        notes.nodes.insert(node.to_owned(), now);
     }
 
     fn store(&self, notes: &Notes) -> Result<(), StorageError> {
@@ -175,7 +175,7 @@ mod tests {
         })
         .await;
         let notes = one.read().await;
-        assert!(notes.nodes.contains_key(&process::node()) && notes.nodes.len() == 2, "{:?}", notes.nodes);
+        assert!(notes.nodes.contains_key(process::node()) && notes.nodes.len() == 2, "{:?}", notes.nodes);
     }
 
     #[tokio::test]
