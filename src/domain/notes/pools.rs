@@ -61,16 +61,14 @@ impl PoolMarks {
         self.marks.insert(key, PoolMark { since: now, until, count, code, strikes });
     }
 
-    /// Takes in that a pool gave hosts in this zone. Returns whether that was news.
-    pub fn gave(&mut self, pool: &Pool, zone: Option<&str>) -> bool {
-        let mut news = false;
+    /// Takes in that a pool gave hosts in this zone.
+    pub fn gave(&mut self, pool: &Pool, zone: Option<&str>) {
         if let (Some(subnet), Some(zone)) = (&pool.subnet, zone) {
-            news = self.zones.insert(subnet.clone(), zone.to_owned()).as_deref() != Some(zone);
+            self.zones.insert(subnet.clone(), zone.to_owned());
         }
         for key in [self.capacity_key(pool), subnet_key(pool), quota_key(pool)] {
-            news |= self.marks.remove(&key).is_some();
+            self.marks.remove(&key);
         }
-        news
     }
 
     /// Returns why a pool is not worth asking for `count` hosts now, if it is not.
