@@ -124,9 +124,9 @@ pub trait UnitOfWork: RequestRepository + MachineRepository + TemplateRepository
     /// the admission does not hold; others when the store cannot be used. Nothing was written in either case.
     async fn commit(&self, changes: Changes<'_>, at: Timestamp) -> Result<(), StorageError>;
 
-    /// Forgets settled requests, and machines that have ended or were told to, that were last committed before
-    /// `before`, at most `limit` of each, oldest first, and templates that no request names any more. A request is kept
-    /// as long as one of its machines is. Returns how many of each it forgot.
+    /// Forgets settled requests, and machines that have ended, or were told to and are waited for by no open request,
+    /// that were last committed before `before`, at most `limit` of each, oldest first, and templates that no request
+    /// names any more. A request is kept as long as one of its machines is. Returns how many of each it forgot.
     ///
     /// # Errors
     /// Those of [`Self::commit`]; nothing was forgotten then.

@@ -123,17 +123,20 @@ pub(super) async fn purging_forgets_what_has_ended_before_and_nothing_else(harne
     let ended = |number| samples::machine(number, None, MachineStatus::Terminated);
     let mut told_to_end = samples::machine(4, None, MachineStatus::Running);
     told_to_end.end_accepted(at(9), "it did not become usable");
-    let mut hosts = [ended(1), samples::machine(2, None, MachineStatus::Running), told_to_end, ended(3)];
-    commit(&*store, vec![&mut samples::unsent(1), &mut samples::give_back(2)], &mut hosts[..3], at(10)).await;
-    commit(&*store, vec![&mut samples::unsent(3)], &mut hosts[3..], at(20)).await;
+    let mut waited_for = samples::machine(5, None, MachineStatus::Running);
+    waited_for.join_return(&return_id(2));
+    waited_for.end_accepted(at(9), "Host Factory returned it");
+    let mut hosts = [ended(1), samples::machine(2, None, MachineStatus::Running), told_to_end, waited_for, ended(3)];
+    commit(&*store, vec![&mut samples::unsent(1), &mut samples::give_back(2)], &mut hosts[..4], at(10)).await;
+    commit(&*store, vec![&mut samples::unsent(3)], &mut hosts[4..], at(20)).await;
     assert_eq!(store.purge(at(10), 10).await.unwrap(), Purged::default(), "before, not at the time");
     assert_eq!(store.purge(at(20), 10).await.unwrap(), Purged { requests: 1, machines: 2 });
     let store = harness.open();
     assert!(store.request(&acquire_id(1)).await.unwrap().is_none());
     assert!(store.request(&return_id(2)).await.unwrap().is_some(), "it is open");
     assert!(store.request(&acquire_id(3)).await.unwrap().is_some(), "it is younger");
-    let left = store.machines(&[1, 2, 3, 4].map(machine_id)).await.unwrap();
-    assert_eq!(left.len(), 2, "one lives, one is younger");
+    let left = store.machines(&[1, 2, 3, 4, 5].map(machine_id)).await.unwrap();
+    assert_eq!(left.len(), 3, "one lives, one is waited for, one is younger");
 }
 
 pub(super) async fn purging_takes_bounded_steps_oldest_first(harness: &impl Harness) {

@@ -9,7 +9,7 @@ use super::rules;
 use crate::application::StorageError;
 use crate::application::ports::{Admission, Changes, Purged};
 use crate::domain::event::EventEnvelope;
-use crate::domain::machine::{Machine, MachineSnapshot};
+use crate::domain::machine::{Machine, MachineSnapshot, MachineStatus};
 use crate::domain::request::{Request, RequestSnapshot};
 use crate::domain::template::{Template, TemplateParts};
 use crate::domain::{Digest, HostName, MachineId, RequestId, TemplateId, Timestamp, Version};
@@ -77,10 +77,17 @@ impl StoreState {
     /// Forgets what [`crate::application::ports::UnitOfWork::purge`] says.
     pub fn purge(&mut self, before: Timestamp, limit: usize) -> Purged {
         let counts = (self.requests.len(), self.machines.len());
+        let is_open = |id: &Option<RequestId>| {
+            id.as_ref().and_then(|id| self.requests.get(id)).is_some_and(|request| !request.status.is_settled())
+        };
+        let is_over = |machine: &MachineSnapshot| {
+            let waited_for = is_open(&machine.request_id) || is_open(&machine.return_id);
+            machine.status == MachineStatus::Terminated || (!rules::is_held(machine) && !waited_for)
+        };
         let mut ended: Vec<_> = self
             .machines
             .values()
-            .filter(|machine| !rules::is_held(machine) && machine.changed_at < before)
+            .filter(|machine| is_over(machine) && machine.changed_at < before)
             .map(|machine| (machine.changed_at, machine.id.clone()))
             .collect();
         ended.sort_unstable();

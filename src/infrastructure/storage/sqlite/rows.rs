@@ -56,7 +56,9 @@ pub(super) fn purge(connection: &Connection, before: Timestamp, limit: usize) ->
     let arguments = params![before.as_millis(), i64::try_from(limit).unwrap_or(i64::MAX)];
     let machines = connection.execute(
         "DELETE FROM machines WHERE id IN (SELECT id FROM machines
-             WHERE changed_at < ?1 AND held = 0 ORDER BY changed_at, id LIMIT ?2)",
+             WHERE changed_at < ?1 AND held = 0 AND (status = 'terminated' OR NOT EXISTS (SELECT 1 FROM requests
+                 WHERE settled = 0 AND id IN (request_id, json_extract(machines.document, '$.returnId'))))
+             ORDER BY changed_at, id LIMIT ?2)",
         arguments,
     )?;
     let requests = connection.execute(
