@@ -88,8 +88,7 @@ impl FileLock {
                 // The file itself is made too, since its age tells when there was a lock.
                 let taken = Lease::try_take(&lease_of(path))?;
                 if taken.is_some() {
-                    let mut file = files::open_or_create_private(path)?;
-                    let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+                    sign(&mut files::open_or_create_private(path)?);
                 }
                 Ok(taken.map(|lease| Self(Held::Lease(lease))))
             }
@@ -117,8 +116,7 @@ impl FileLock {
                 // A lock on a file that somebody has removed keeps nobody out; take the one that is there.
                 Ok(()) if !files::is_still_at(&file, path) => {}
                 Ok(()) => {
-                    // For people and for the message of whoever waits in vain; nothing depends on it.
-                    let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+                    sign(&mut file);
                     return Ok(Some(Self(Held::Kernel(file))));
                 }
                 Err(TryLockError::WouldBlock) => return Ok(None),
@@ -128,6 +126,12 @@ impl FileLock {
             }
         }
     }
+}
+
+/// Writes down who holds the lock, for people and for the message of whoever waits in vain; nothing depends on it. As
+/// long as any other number, since to shorten a file costs more than all else here.
+fn sign(file: &mut File) {
+    let _ = file.write_all(format!("{:<10}\n", std::process::id()).as_bytes());
 }
 
 fn kind_at(path: &Path) -> FileSystem {
@@ -156,7 +160,7 @@ fn held(kind: FileSystem, path: &Path) -> String {
 }
 
 /// Returns between a half and the whole of `pause`, so that those who wait do not all come back at the same time.
-fn jittered(pause: Duration) -> Duration {
+pub(super) fn jittered(pause: Duration) -> Duration {
     let random = RandomState::new().build_hasher().finish() % 512;
     let thousandths = u32::try_from(random).unwrap_or(0).saturating_add(512);
     pause.saturating_mul(thousandths) / 1024

@@ -14,9 +14,9 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::{
     HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
+use aws_smithy_types::base64;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 
 use crate::application::ProviderError;
 use crate::application::settings::AwsSettings;
@@ -86,24 +86,30 @@ fn trusted(bundle: Option<&Path>) -> Result<TrustStore, ProviderError> {
     let Some(path) = found else { return Ok(TrustStore::default()) };
     let pem = std::fs::read(&path)
         .map_err(|error| invalid(format!("the certificates in {} cannot be read: {error}", path.display())))?;
-    let usable = usable(&String::from_utf8_lossy(&pem));
+    let usable = usable(pem);
     if usable.is_empty() {
         return Err(invalid(format!("{} holds no PEM certificate; correct provider.aws.caBundle", path.display())));
     }
     Ok(TrustStore::empty().with_pem_certificate(usable))
 }
 
-/// The certificates that can be read, and nothing else: the HTTP client panics over any other.
-fn usable(bundle: &str) -> String {
-    bundle
-        .split_inclusive("-----END CERTIFICATE-----")
-        .filter_map(|block| block.find("-----BEGIN CERTIFICATE-----").and_then(|begin| block.get(begin..)))
-        .filter(|block| {
-            CertificateDer::from_pem_slice(block.as_bytes())
-                .is_ok_and(|certificate| RootCertStore::empty().add(certificate).is_ok())
-        })
-        .flat_map(|block| [block, "\n"])
-        .collect()
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";
+
+/// The certificates that can be read, written anew, and nothing else: the HTTP client panics over any other.
+fn usable(bundle: Vec<u8>) -> String {
+    let bundle =
+        String::from_utf8(bundle).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    let mut usable = String::with_capacity(bundle.len());
+    for block in bundle.split(END) {
+        let Some((_, body)) = block.rsplit_once(BEGIN) else { continue };
+        let body: String = body.split_ascii_whitespace().collect();
+        let certificate = base64::decode(&body).ok().map(CertificateDer::from);
+        if certificate.is_some_and(|certificate| RootCertStore::empty().add(certificate).is_ok()) {
+            usable.extend([BEGIN, "\n", &body, "\n", END, "\n"]);
+        }
+    }
+    usable
 }
 
 fn invalid(message: String) -> ProviderError {
@@ -112,6 +118,8 @@ fn invalid(message: String) -> ProviderError {
 
 #[cfg(test)]
 mod tests {
+    use rustls::pki_types::pem::PemObject as _;
+
     use super::*;
 
     #[test]
@@ -136,8 +144,18 @@ mod tests {
     #[test]
     fn a_broken_certificate_does_not_cost_the_others() {
         let broken = "-----BEGIN CERTIFICATE-----\nZm9v\n-----END CERTIFICATE-----\n";
-        let bundle = format!("# a comment\n{broken}{CERTIFICATE}\n{broken}");
-        assert_eq!(usable(&bundle).trim(), CERTIFICATE.trim());
-        assert_eq!(usable(broken), "");
+        let good = usable(CERTIFICATE.into());
+        let read: Vec<_> = CertificateDer::pem_slice_iter(good.as_bytes()).collect();
+        assert!(matches!(read.as_slice(), [Ok(_)]), "{good}");
+        for bundle in [
+            format!("# a comment\n{broken}{CERTIFICATE}\n{broken}"),
+            format!("{}{broken}", CERTIFICATE.trim_end()),
+            CERTIFICATE.replace('\n', "\r\n"),
+            format!("{BEGIN}\ncut off\n{CERTIFICATE}"),
+        ] {
+            assert_eq!(usable(bundle.clone().into()), good, "{bundle}");
+        }
+        assert_eq!(usable([b"a name in Latin-1: \xe9\n", CERTIFICATE.as_bytes()].concat()), good);
+        assert_eq!(usable(broken.into()), "");
     }
 }

@@ -13,7 +13,7 @@ use super::{copy, header, rows};
 use crate::application::StorageError;
 use crate::infrastructure::file_system::FileSystem;
 use crate::infrastructure::files;
-use crate::infrastructure::lock::FileLock;
+use crate::infrastructure::lock::{self, FileLock};
 use crate::infrastructure::storage::place::{self, LOCK};
 
 /// The steps from an empty database to the newest form; `user_version` counts those that are done.
@@ -21,6 +21,9 @@ const MIGRATIONS: &[Migration] = &[
     (include_str!("migrations/0001_initial.sql"), |_| Ok(())),
     (include_str!("migrations/0002_recovery.sql"), rows::upgrade_to_2),
 ];
+
+/// The longest pause between two tries to write beside another process.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Statements, and what else is to be done after them.
 type Migration = (&'static str, fn(&Connection) -> Result<(), Fault>);
@@ -129,8 +132,17 @@ fn cannot_be_written(error: &StorageError) -> bool {
 
 pub(super) fn connect(path: &Path, timeout: Duration) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(timeout)?;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    let mut since = Instant::now();
+    // SQLite's own waits grow to 100 ms, for which a store that is free again stands idle.
+    connection.busy_handler(Some(move |tries| {
+        if tries == 0 {
+            since = Instant::now();
+        }
+        let left = timeout.saturating_sub(since.elapsed());
+        std::thread::sleep(lock::jittered(PAUSE).min(left));
+        !left.is_zero()
+    }))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
