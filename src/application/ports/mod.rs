@@ -12,7 +12,7 @@ mod unit_of_work;
 pub use catalogue::{Listing, RefusedTemplate, TemplateCatalogue};
 pub use clock::{Clock, IdSource};
 pub use events::{EventHandler, Outbox};
-pub use fulfilment::{Acquired, Fulfilment, Host, Launch, Observation, Owner, Released, Search};
+pub use fulfilment::{Acquired, Fulfilment, Hold, Host, Keep, Launch, Observation, Owner, Progress, Released, Search};
 pub use installation::Installation;
 pub use notebook::Notebook;
 pub use store_keeper::{Condition, Contents, Recovery, StoreCopy, StoreKeeper, StoreReport};

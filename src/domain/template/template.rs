@@ -33,16 +33,59 @@ impl fmt::Display for ProviderKind {
 pub enum ProviderApi {
     /// EC2 `RunInstances`.
     RunInstances,
+    /// An EC2 Fleet that launches once and answers with its hosts.
+    Ec2FleetInstant,
+    /// An EC2 Fleet that launches until it has brought everything.
+    Ec2FleetRequest,
+    /// An EC2 Fleet that also replaces what ends.
+    Ec2FleetMaintain,
+    /// A Spot Fleet request that launches until it has brought everything.
+    SpotFleetRequest,
+    /// A Spot Fleet request that also replaces what ends.
+    SpotFleetMaintain,
+    /// An Auto Scaling group.
+    AutoScaling,
     /// The simulated provider.
     Simulated,
 }
 
 impl ProviderApi {
+    /// Every way, for tests and tables.
+    pub const ALL: [Self; 8] = [
+        Self::RunInstances,
+        Self::Ec2FleetInstant,
+        Self::Ec2FleetRequest,
+        Self::Ec2FleetMaintain,
+        Self::SpotFleetRequest,
+        Self::SpotFleetMaintain,
+        Self::AutoScaling,
+        Self::Simulated,
+    ];
+
+    /// Returns whether what AWS makes for a request goes on launching by itself, and so has to be held before its hosts are
+    /// ended.
+    pub const fn launches_by_itself(self) -> bool {
+        match self {
+            Self::Ec2FleetRequest
+            | Self::Ec2FleetMaintain
+            | Self::SpotFleetRequest
+            | Self::SpotFleetMaintain
+            | Self::AutoScaling => true,
+            Self::RunInstances | Self::Ec2FleetInstant | Self::Simulated => false,
+        }
+    }
+
     /// Returns who is behind this way.
     pub const fn kind(self) -> ProviderKind {
         match self {
-            Self::RunInstances => ProviderKind::Aws,
             Self::Simulated => ProviderKind::Simulated,
+            Self::RunInstances
+            | Self::Ec2FleetInstant
+            | Self::Ec2FleetRequest
+            | Self::Ec2FleetMaintain
+            | Self::SpotFleetRequest
+            | Self::SpotFleetMaintain
+            | Self::AutoScaling => ProviderKind::Aws,
         }
     }
 }
