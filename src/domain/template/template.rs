@@ -177,42 +177,7 @@ impl Template {
     /// [`DomainError::Validation`] when there is neither an image, type and subnet nor a launch template that could
     /// name them, or when settings contradict each other.
     pub fn new(parts: TemplateParts) -> Result<Self, DomainError> {
-        let launch = &parts.launch;
-        let missing = |field, what| {
-            DomainError::validation(field, format!("is missing; name {what} (or a launchTemplateId that does)"))
-        };
-        if parts.api.kind() == ProviderKind::Aws && launch.launch_template.is_none() {
-            if launch.image.is_none() {
-                return Err(missing("imageId", "the machine image"));
-            }
-            if launch.instance_types.is_empty() {
-                return Err(missing("vmType", "the instance type"));
-            }
-            if launch.subnets.is_empty() {
-                return Err(missing("subnetId", "a subnet"));
-            }
-        }
-        if launch.root_volume.is_some() && launch.image.is_none() && parts.api.kind() == ProviderKind::Aws {
-            return Err(DomainError::validation(
-                "rootDeviceVolumeSize",
-                "changes the root volume of an image, so imageId must be named in the template",
-            ));
-        }
-        if launch.max_spot_price.is_some() && parts.price_type == PriceType::OnDemand {
-            return Err(DomainError::validation(
-                "maxSpotPrice",
-                "is for spot hosts; set priceType to spot or remove it",
-            ));
-        }
-        if launch.tenancy == Some(super::Tenancy::Host) && parts.price_type == PriceType::Spot {
-            return Err(DomainError::validation("tenancy", "host cannot be had as spot"));
-        }
-        if launch.public_ip.is_some() && matches!(launch.interface, Some(super::NetworkInterface::Efa { count: 2.. })) {
-            return Err(DomainError::validation(
-                "publicIpAssignment",
-                "cannot be set with several network interfaces; AWS assigns a public address to a single one only",
-            ));
-        }
+        super::rules::check(&parts)?;
         Ok(Self(Arc::new(parts)))
     }
 
