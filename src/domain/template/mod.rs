@@ -1,10 +1,12 @@
 //! Templates: what an operator offers the grid, and how such hosts are launched.
 
 mod attributes;
+mod instance_shape;
 mod launch;
 mod template;
 
 pub use attributes::{Attribute, AttributeType, Attributes};
+pub use instance_shape::{Architecture, Gpus, InstanceShape};
 pub use launch::{
     Image, LaunchSettings, LaunchTemplate, MetadataOptions, NetworkInterface, Tenancy, UserData, Volume, WeightedType,
 };
