@@ -35,8 +35,10 @@ pub struct KnownInstanceTypes {
 struct Told {
     /// The file as it is.
     table: Vec<u8>,
-    /// Its good lines in their order, made when the file lacks a type: it could be there all the same.
-    mended: OnceLock<Option<Vec<u8>>>,
+    /// Whether it is in order, so that a type which is not where it belongs is not there at all.
+    in_order: OnceLock<bool>,
+    /// Its good lines in their order, made when a damaged one was met.
+    mended: OnceLock<Vec<u8>>,
 }
 
 impl KnownInstanceTypes {
@@ -57,30 +59,35 @@ impl KnownInstanceTypes {
                 warn!(error = %StorageError::from(error), "what AWS told about instance types cannot be read");
                 None
             })?;
-            Some(Told { table, mended: OnceLock::new() })
+            Some(Told { table, in_order: OnceLock::new(), mended: OnceLock::new() })
         };
         self.told.get_or_init(read).as_ref()
     }
 
-    /// Looks for a type that is not where it belongs in the file.
-    fn elsewhere(&self, told: &Told, name: &str) -> Option<InstanceShape> {
+    /// Looks for a type in what the cloud told.
+    fn find(&self, told: &Told, name: &str) -> Option<InstanceShape> {
+        match table::line_of(&told.table, name) {
+            Some(line) => {
+                if let Some(shape) = table::read(line) {
+                    return Some(shape);
+                }
+            }
+            None if *told.in_order.get_or_init(|| table::is_in_order(&told.table)) => return None,
+            None => {}
+        }
         let mend = || {
             let (table, damaged) = table::mended(&told.table);
-            (damaged > 0).then(|| {
-                let path = self.path();
-                warn!(path = %path.display(), damaged, "lines about instance types are damaged and skipped");
-                table
-            })
+            let path = self.path();
+            warn!(path = %path.display(), damaged, "lines about instance types are damaged and skipped");
+            table
         };
-        told.mended.get_or_init(mend).as_ref().and_then(|table| table::find(table, name))
+        table::find(told.mended.get_or_init(mend), name)
     }
 }
 
 impl InstanceTypes for KnownInstanceTypes {
     fn shape(&self, name: &str) -> Option<InstanceShape> {
-        let told = self.told();
-        told.and_then(|told| table::find(&told.table, name).or_else(|| self.elsewhere(told, name)))
-            .or_else(|| table::shipped(name))
+        self.told().and_then(|told| self.find(told, name)).or_else(|| table::shipped(name))
     }
 
     fn keep(&self, shapes: &[InstanceShape]) -> Result<(), StorageError> {

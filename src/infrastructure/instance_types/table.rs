@@ -17,6 +17,11 @@ pub(super) fn shipped(name: &str) -> Option<InstanceShape> {
 
 /// Returns what a host of this type is made of; `None` when there is no such line where it belongs, or it is damaged.
 pub(super) fn find(table: &[u8], name: &str) -> Option<InstanceShape> {
+    line_of(table, name).and_then(read)
+}
+
+/// Returns the line of this type without its end; `None` when it is not where it belongs.
+pub(super) fn line_of<'t>(table: &'t [u8], name: &str) -> Option<&'t [u8]> {
     let mut rest = table;
     loop {
         let (before, from) = rest.split_at_checked(rest.len() / 2)?;
@@ -24,7 +29,7 @@ pub(super) fn find(table: &[u8], name: &str) -> Option<InstanceShape> {
         let end = from.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| before.len() + at);
         let line = rest.get(start..end)?;
         match name_of(line).cmp(name.as_bytes()) {
-            Ordering::Equal => return read(line),
+            Ordering::Equal => return Some(line),
             Ordering::Less => rest = rest.get(end + 1..)?,
             Ordering::Greater => rest = rest.get(..start)?,
         }
@@ -35,15 +40,27 @@ fn name_of(line: &[u8]) -> &[u8] {
     line.split(|byte| *byte == b'\t').next().unwrap_or_default()
 }
 
-fn read(line: &[u8]) -> Option<InstanceShape> {
+/// Reads a line; `None` when it is damaged.
+pub(super) fn read(line: &[u8]) -> Option<InstanceShape> {
     line::read(std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).ok()?)
+}
+
+/// The lines behind the comments in front.
+fn lines(table: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let all = table.strip_suffix(b"\n").unwrap_or(table).split(|byte| *byte == b'\n');
+    all.skip_while(|line| line.is_empty() || line.starts_with(b"#"))
+}
+
+/// Returns whether every line is where a lookup finds it.
+pub(super) fn is_in_order(table: &[u8]) -> bool {
+    lines(table).map(name_of).is_sorted_by(|one, other| one < other)
 }
 
 /// Returns the table that the good lines of `table` make, and how many lines are damaged or out of their order.
 pub(super) fn mended(table: &[u8]) -> (Vec<u8>, usize) {
     let mut damaged = 0;
     let mut shapes: Vec<InstanceShape> = Vec::new();
-    for line in table.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && !line.starts_with(b"#")) {
+    for line in lines(table) {
         match read(line) {
             Some(shape) => {
                 damaged += usize::from(shapes.last().is_some_and(|last| last.name >= shape.name));

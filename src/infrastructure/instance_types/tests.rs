@@ -34,6 +34,7 @@ fn the_shipped_table_is_sorted_and_whole_and_says_where_it_is_from() {
     assert!(text.starts_with("# EC2 instance types, made by scripts/instance-types.py") && text.ends_with('\n'));
     let lines = lines_shipped();
     assert!(lines.len() > 1300, "{}", lines.len());
+    assert!(table::is_in_order(table::SHIPPED));
     assert_eq!(table::mended(table::SHIPPED).1, 0);
     for line in lines {
         let shape = read(line);
@@ -126,10 +127,11 @@ fn what_could_not_be_read_back_is_not_kept_and_the_first_of_two_counts() {
 fn damaged_lines_are_skipped_and_hide_no_good_one() {
     let work = tempfile::tempdir().unwrap();
     let good = ["x1.a\t1\t1\t1\tx86_64", "x2.a\t1\t1\t2\tx86_64", "x3.a\t1\t1\t3\tx86_64", "m6i.large\t9"];
-    // Out of order, cut, not text, empty.
+    // Out of order, cut, not text, empty, a comment.
     for text in [
         [good[2], good[1], good[0], good[3]].join("\n").into_bytes(),
         [good[3], "zzz", good[0], "", good[1], good[2]].join("\n").into_bytes(),
+        ["# a", "# A", "", good[0], "# c", "# d", "# e", good[1], good[2], good[3]].join("\n").into_bytes(),
         [b"\xff\xfe\t\n".as_slice(), good.join("\n\n").as_bytes(), b"\nq\t\xff"].concat(),
     ] {
         put(work.path(), &text);
@@ -193,6 +195,7 @@ proptest! {
             prop_assert_eq!(table::find(text.as_bytes(), &shape.name), first);
             prop_assert_eq!(table::find(text.as_bytes(), &format!("{}-", shape.name)), None);
         }
+        prop_assert!(table::is_in_order(text.as_bytes()));
         prop_assert_eq!(table::mended(text.as_bytes()), (text.into_bytes(), 0));
     }
 
