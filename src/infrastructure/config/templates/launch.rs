@@ -100,8 +100,12 @@ fn is_type(text: &str) -> bool {
         })
 }
 
-/// Spot hosts take `vmTypes` first and on-demand hosts `vmType`, as in IBM's plug-in; either does for both.
-fn types(record: &Record<'_, '_>, choice: Choice, notes: &mut Notes) -> Result<Vec<WeightedType>, DomainError> {
+/// Reads the instance types. Spot hosts take `vmTypes` first and on-demand hosts `vmType`, as in IBM's plug-in; either does for both.
+pub(super) fn types(
+    record: &Record<'_, '_>,
+    choice: Choice,
+    notes: &mut Notes,
+) -> Result<Vec<WeightedType>, DomainError> {
     let order = match choice.price {
         PriceType::Spot => [Field::VmTypes, Field::VmType],
         PriceType::OnDemand => [Field::VmType, Field::VmTypes],
