@@ -7,19 +7,26 @@ mod client;
 mod codes;
 mod credentials;
 mod error;
+mod fleet;
 mod held;
 mod http;
 mod identity;
+mod instant_fleet;
+mod lasting_fleet;
+mod launch_template;
 mod limit;
 mod observation;
 mod parameters;
 mod prepare;
 mod request;
+mod requirements;
 mod retry;
 mod run_instances;
 mod sighting;
+mod spot_fleet;
 mod tags;
 mod terminate;
+mod user_data;
 mod whole;
 
 #[cfg(test)]
@@ -28,5 +35,8 @@ mod fake;
 mod faults_tests;
 
 pub use client::{AwsClients, AwsClientsParameters, ClientSource, Clients};
+pub use instant_fleet::InstantFleet;
+pub use lasting_fleet::{MaintainFleet, RequestFleet};
 pub use observation::AwsObservation;
 pub use run_instances::RunInstances;
+pub use spot_fleet::{MaintainSpotFleet, RequestSpotFleet};
