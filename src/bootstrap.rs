@@ -46,8 +46,8 @@ use crate::interface::chain::Chain;
 use crate::interface::cli::{Composition, StartError, StartOptions, Started, run};
 #[cfg(feature = "aws")]
 use crate::providers::aws::{
-    AwsClients, AwsClientsParameters, AwsObservation, InstantFleet, MaintainFleet, MaintainSpotFleet, RequestFleet,
-    RequestSpotFleet, RunInstances,
+    AutoScaling, AwsClients, AwsClientsParameters, AwsObservation, InstantFleet, MaintainFleet, MaintainSpotFleet,
+    RequestFleet, RequestSpotFleet, RunInstances,
 };
 use crate::providers::simulated::{SimulatedFulfilment, SimulatedObservation, Simulation, SimulationParameters};
 
@@ -102,6 +102,7 @@ application! {
     #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] MaintainFleet,
     #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] RequestSpotFleet,
     #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] MaintainSpotFleet,
+    #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] AutoScaling,
     #[lazy] #[keyed(dyn Observation, ProviderKind)] AwsObservation,
 }
 

@@ -28,6 +28,7 @@ use crate::domain::FailureClass;
 #[derive(Clone)]
 pub struct Clients {
     pub(super) ec2: aws_sdk_ec2::Client,
+    pub(super) groups: aws_sdk_autoscaling::Client,
     pub(super) ssm: aws_sdk_ssm::Client,
     pub(super) gate: Gate,
     pub(super) notebook: Arc<dyn Notebook>,
@@ -124,6 +125,7 @@ impl AwsClients {
         let (notebook, clock) = (self.notebook.clone(), self.clock.clone());
         Ok(Clients {
             ec2: aws_sdk_ec2::Client::from_conf(ec2),
+            groups: aws_sdk_autoscaling::Client::new(&config),
             ssm: aws_sdk_ssm::Client::new(&config),
             notebook: notebook.clone(),
             gate: Gate {

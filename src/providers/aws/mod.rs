@@ -3,11 +3,13 @@
 //! Invariants: AWS types are named nowhere else in this crate; building a component does no I/O; no error, log line or
 //! `Debug` text holds a credential or user data.
 
+mod auto_scaling;
 mod client;
 mod codes;
 mod credentials;
 mod error;
 mod fleet;
+mod group_return;
 mod held;
 mod http;
 mod identity;
@@ -34,6 +36,7 @@ mod fake;
 #[cfg(test)]
 mod faults_tests;
 
+pub use auto_scaling::AutoScaling;
 pub use client::{AwsClients, AwsClientsParameters, ClientSource, Clients};
 pub use instant_fleet::InstantFleet;
 pub use lasting_fleet::{MaintainFleet, RequestFleet};

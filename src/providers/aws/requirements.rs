@@ -29,7 +29,7 @@ macro_rules! span {
     }};
 }
 
-/// Builds the requirements of one of the two families of types that EC2 has for the same thing.
+/// Builds the requirements of one of the families of types that AWS has for the same thing, in the `types` in scope.
 macro_rules! requirements {
     ($wanted:ident as $all:ident {
         $vcpus:ident, $memory:ident, $memory_per_vcpu:ident, $interfaces:ident, $bandwidth:ident, $storage:ident, $ebs:ident,
@@ -80,6 +80,16 @@ macro_rules! requirements {
 pub(super) fn of_fleet(wanted: &InstanceRequirements) -> types::InstanceRequirementsRequest {
     requirements!(wanted as InstanceRequirementsRequest {
         VCpuCountRangeRequest, MemoryMiBRequest, MemoryGiBPerVCpuRequest, NetworkInterfaceCountRequest,
+        NetworkBandwidthGbpsRequest, TotalLocalStorageGbRequest, BaselineEbsBandwidthMbpsRequest,
+        AcceleratorCountRequest, AcceleratorTotalMemoryMiBRequest
+    })
+}
+
+/// Returns the requirements as an Auto Scaling group takes them.
+pub(super) fn of_group(wanted: &InstanceRequirements) -> aws_sdk_autoscaling::types::InstanceRequirements {
+    use aws_sdk_autoscaling::types;
+    requirements!(wanted as InstanceRequirements {
+        VCpuCountRequest, MemoryMiBRequest, MemoryGiBPerVCpuRequest, NetworkInterfaceCountRequest,
         NetworkBandwidthGbpsRequest, TotalLocalStorageGbRequest, BaselineEbsBandwidthMbpsRequest,
         AcceleratorCountRequest, AcceleratorTotalMemoryMiBRequest
     })
