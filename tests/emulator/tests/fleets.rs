@@ -327,3 +327,15 @@ fn a_fault_can_be_for_fleets_that_name_a_zone_or_a_type() {
     emulator.fault(Fault::e500().on("CreateFleet").instance_type("c6i.xlarge").zone("us-east-1b"));
     assert_eq!(fleet(&emulator, "instant", 1, &[]).code(), "InternalError");
 }
+
+#[test]
+fn fleets_have_the_buckets_of_changes() {
+    let emulator = frozen();
+    emulator.edit(Edit::Throttling { on: true }).unwrap();
+    let dry = [("DryRun", "true")];
+    assert!((0..50).all(|_| fleet(&emulator, "instant", 1, &dry).code() == "DryRunOperation"));
+    assert_eq!(fleet(&emulator, "instant", 1, &dry).code(), "RequestLimitExceeded");
+    emulator.clock_advance(std::time::Duration::from_secs(1));
+    assert!((0..5).all(|_| fleet(&emulator, "instant", 1, &dry).code() == "DryRunOperation"));
+    assert_eq!(fleet(&emulator, "instant", 1, &dry).code(), "RequestLimitExceeded");
+}

@@ -6,6 +6,7 @@ mod client;
 mod control;
 mod describes;
 mod faults;
+mod fleet_ends;
 mod fleet_life;
 mod fleets;
 mod http;

@@ -1,6 +1,6 @@
 //! Launch templates: section 7 of the notes on AWS.
 
-use hostfactory_emulator::{Emulator, IMAGES, LAUNCH_TEMPLATE, SECURITY_GROUP, SUBNETS};
+use hostfactory_emulator::{Emulator, IMAGES, LAUNCH_TEMPLATE, PARAMETERS, SECURITY_GROUP, SUBNETS};
 
 use crate::client::{Answer, ask, filtered, frozen, run};
 
@@ -52,6 +52,10 @@ fn names_have_3_to_128_letters_and_data_is_needed_and_not_looked_at() {
     assert_eq!(made.status, 200);
     let launch = [("LaunchTemplate.LaunchTemplateName", "later"), ("ImageId", ""), ("InstanceType", "")];
     assert_eq!(run(&emulator, 1, &launch).code(), "InvalidAMIID.NotFound", "a bad id shows at launch");
+    let alias = format!("resolve:ssm:{}", PARAMETERS[0]);
+    create(&emulator, "alias", &[("LaunchTemplateData.ImageId", &alias)]);
+    let launch = [("LaunchTemplate.LaunchTemplateName", "alias"), ("ImageId", ""), ("InstanceType", "")];
+    assert_eq!(run(&emulator, 1, &launch).one("imageId"), IMAGES[0]);
     assert_eq!(create(&emulator, "dry", &[("DryRun", "true")]).code(), "DryRunOperation");
     let house = [("TagSpecification.1.ResourceType", "instance")];
     assert_eq!(create(&emulator, "tags", &house).code(), "InvalidParameterValue", "tags are of the template");

@@ -227,7 +227,13 @@ fn kind(parameters: &Parameters) -> Result<InstanceType, Refusal> {
 }
 
 fn image(context: &Context<'_>, parameters: &Parameters) -> Result<String, Refusal> {
-    let id = parameters.required("ImageId")?;
+    let mut id = parameters.required("ImageId")?;
+    if let Some(alias) = id.strip_prefix("resolve:ssm:") {
+        let name = alias.split(':').next().unwrap_or(alias);
+        let value = context.world.catalogue.parameters.get(name);
+        let refused = || Refusal::invalid(format!("The parameter {name} behind the image does not exist"));
+        id = value.ok_or_else(refused)?;
+    }
     super::images::check(context, id)?;
     Ok(id.to_owned())
 }

@@ -124,8 +124,8 @@ impl World {
                 victims.push(number);
             }
         }
+        let until = if victims.is_empty() { 0 } else { self.now() + millis(self.settings.shutdown) };
         self.end_members(victims, &Actor::Fleet(id));
-        let until = self.now() + millis(self.settings.shutdown);
         if let Some(fleet) = self.fleets.all.get_mut(index) {
             fleet.shrinking_until = until;
         }
@@ -158,11 +158,11 @@ impl World {
     pub(crate) fn delete_fleet(&mut self, index: usize, ends: Option<Actor>) {
         let now = self.now();
         let Some(fleet) = self.fleets.all.get_mut(index) else { return };
-        let at = match fleet.phase {
-            Phase::Deleted { at, .. } => at,
-            _ => now,
+        let (at, was_ending) = match fleet.phase {
+            Phase::Deleted { at, ending } => (at, ending),
+            _ => (now, false),
         };
-        fleet.phase = Phase::Deleted { at, ending: ends.is_some() };
+        fleet.phase = Phase::Deleted { at, ending: was_ending || ends.is_some() };
         fleet.fill_at = None;
         let members: Vec<u32> = fleet.live.keys().copied().collect();
         let state = if ends.is_some() { "deleted_terminating" } else { "deleted_running" };
