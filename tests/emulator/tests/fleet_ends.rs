@@ -143,3 +143,29 @@ fn a_thousand_fleets_are_enough_and_instant_ones_do_not_count() {
     assert_eq!((first.all("fleetState").len(), second.all("fleetState").len()), (400, 600));
     assert_eq!(second.one("nextToken"), "");
 }
+
+#[test]
+fn what_the_handle_does_to_fleets_can_be_said_in_json() {
+    use hostfactory_emulator::{Edit, FleetError, Victims};
+    use serde_json::{from_value, json};
+    let errors = vec![FleetError::times("X", 2)];
+    for (edit, said) in [
+        (Edit::Refill { seconds: 1.5 }, json!({"refill": {"seconds": 1.5}})),
+        (Edit::MemberLag { seconds: 30.0 }, json!({"member_lag": {"seconds": 30}})),
+        (Edit::Victims { policy: Victims::Oldest }, json!({"victims": {"policy": "oldest"}})),
+        (
+            Edit::Victims { policy: Victims::These(vec!["i-1".to_owned()]) },
+            json!({"victims": {"policy": {"these": ["i-1"]}}}),
+        ),
+        (
+            Edit::FleetErrors { errors, hosts: 3, attempts: Some(1) },
+            json!({"fleet_errors": {"errors": [{"code": "X", "times": 2}], "hosts": 3, "attempts": 1}}),
+        ),
+        (
+            Edit::DeleteFleet { id: "fleet-1".to_owned(), terminate: true },
+            json!({"delete_fleet": {"id": "fleet-1", "terminate": true}}),
+        ),
+    ] {
+        assert_eq!(from_value::<Edit>(said).unwrap(), edit);
+    }
+}

@@ -149,6 +149,9 @@ fn weights_are_rounded_up_and_pass_the_target_by_less_than_one_host() {
     assert_eq!((seen.one("fulfilledCapacity"), seen.one("totalTargetCapacity")), ("10", "7"));
     emulator.pool("c6i.xlarge", "*", None, 1);
     assert_eq!(ids(&fleet(&emulator, "instant", 7, &weights)).len(), 2, "one of 5 and one of 3");
+    let parts = [weights[0], weights[1], SPOT, ("TargetCapacitySpecification.OnDemandTargetCapacity", "1")];
+    let both = fleet(&emulator, "instant", 3, &parts);
+    assert_eq!(ids(&both).len(), 1, "what one market overshoots, the other does not launch too");
 }
 
 #[test]

@@ -75,8 +75,10 @@ pub(super) fn attempt(world: &mut World, spec: &Spec, need: Both<Units>) -> Outc
     }
     let places = world.places();
     let mut planned = Vec::new();
+    let mut missing = need.sum();
     for market in [Market::OnDemand, Market::Spot] {
-        let (wish, units) = (spec.wishes.of(market), *need.of(market));
+        // What one market overshoots, the other does not launch too.
+        let (wish, units) = (spec.wishes.of(market), missing.min(*need.of(market)));
         if units.is_zero() {
             continue;
         }
@@ -95,6 +97,7 @@ pub(super) fn attempt(world: &mut World, spec: &Spec, need: Both<Units>) -> Outc
             outcome.failures.extend(ready.first().map(|ready| ready.failure(refused())));
             continue;
         }
+        missing = missing.less(given);
         let mut ready: Vec<Option<Ready<'_>>> = ready.into_iter().map(Some).collect();
         planned.extend(plan.into_iter().filter_map(|(at, hosts)| Some((ready.get_mut(at)?.take()?, hosts))));
     }
