@@ -21,7 +21,7 @@ mkdir -p "$scratch"/{conf,work,log}
 # The emulator has no rates; what the limiter itself costs is in the figures.
 export HOSTFACTORY_PROVIDER_AWS_RATE_SCALE_PERCENT=10000
 export HF_PROVIDER_NAME=bench HF_PROVIDER_CONFDIR=$scratch/conf HF_PROVIDER_WORKDIR=$scratch/work HF_PROVIDER_LOGDIR=$scratch/log
-python3 - "$scratch/conf/benchprov_templates.json" <<'PY'
+python3 - "$scratch/conf/benchprov_templates.json" "$scratch/conf/bare.json" <<'PY'
 import json, sys
 template = lambda n: {
     "templateId": f"Template-{n}", "maxNumber": 1000, "imageId": "ami-0123456789abcdef0", "vmType": "m6i.large",
@@ -29,7 +29,11 @@ template = lambda n: {
     "instanceTags": "project=risk;owner=grid", "priceType": "ondemand",
     "attributes": {"type": ["String", "X86_64"], "ncpus": ["Numeric", "2"], "ncores": ["Numeric", "1"], "nram": ["Numeric", "8192"]},
 }
-json.dump({"templates": [template(n) for n in range(25)]}, open(sys.argv[1], "w"))
+templates = [template(n) for n in range(25)]
+json.dump({"templates": templates}, open(sys.argv[1], "w"))
+for one in templates:
+    del one["attributes"]
+json.dump({"templates": templates}, open(sys.argv[2], "w"))
 PY
 failed=0
 configure() { # strategy
@@ -49,6 +53,8 @@ instructions() { # label, limit in millions, then the call
 for strategy in json sqlite; do
   configure $strategy
   [ $strategy = json ] && instructions "getAvailableTemplates, 25 templates" 3 getAvailableTemplates --data '{}'
+  [ $strategy = json ] && HOSTFACTORY_TEMPLATE_FILE=$scratch/conf/bare.json \
+    instructions "getAvailableTemplates, 25 without attributes" 3 getAvailableTemplates --data '{}'
   request=$("$bin" requestMachines --data '{"template":{"templateId":"Template-1","machineCount":10}}' | sed 's/.*"requestId":"\([^"]*\)".*/\1/')
   status="{\"requests\":[{\"requestId\":\"$request\"}]}"
   "$bin" getRequestStatus --data "$status" >"$scratch/settled"

@@ -34,6 +34,7 @@ use crate::infrastructure::config::{
     ConfigurationError, Environment, FolderOptions, Overrides, Settings, StorageStrategy,
 };
 use crate::infrastructure::ids::RandomIds;
+use crate::infrastructure::instance_types::{KnownInstanceTypes, KnownInstanceTypesParameters};
 use crate::infrastructure::storage::{
     FileInstallation, FileInstallationParameters, FileNotebook, FileNotebookParameters, JsonKeeper,
     JsonKeeperParameters, JsonStore, JsonStoreParameters,
@@ -56,6 +57,7 @@ macro_rules! application {
                     #[lazy] SystemClock,
                     #[lazy] RandomIds,
                     #[lazy] FileCatalogue,
+                    #[lazy] KnownInstanceTypes,
                     #[lazy] FileInstallation,
                     #[lazy] FileNotebook,
                     #[lazy] JsonStore,
@@ -139,6 +141,7 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
     let retention = settings.event_retention;
     let builder = App::builder()
         .with_component_parameters::<FileCatalogue>(FileCatalogue::parameters(settings))
+        .with_component_parameters::<KnownInstanceTypes>(KnownInstanceTypesParameters { work_dir: work.clone() })
         .with_component_parameters::<FileInstallation>(FileInstallationParameters {
             work_dir: work.clone(),
             configured: settings.installation_id.clone(),

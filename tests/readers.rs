@@ -2,12 +2,15 @@
 //!
 //! Documents that are right are cut, repeated and filled with odd pieces. `HOSTFACTORY_TEST_TRIALS=n` draws n times as many.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use hostfactory::application::ports::TemplateCatalogue;
 use hostfactory::domain::template::ProviderKind;
 use hostfactory::infrastructure::config::templates::FileCatalogue;
 use hostfactory::infrastructure::config::{Environment, FolderOptions, Overrides, Settings};
+use hostfactory::infrastructure::instance_types::KnownInstanceTypes;
 use hostfactory::interface::hostfactory::{self as wire, Asked, Empty, Source};
 
 use super::{draw, root};
@@ -194,7 +197,9 @@ proptest! {
         let bytes = changed(&examples[which % examples.len()], &changes);
         sandbox.write("conf/testinstprov_templates.json", bytes);
         let settings = load(&sandbox).map_err(TestCaseError::fail)?.templates;
-        let catalogue = FileCatalogue::new(sandbox.path("conf"), "testinst".to_owned(), ProviderKind::Aws, settings);
+        let types = Arc::new(KnownInstanceTypes::new(sandbox.path("work")));
+        let catalogue =
+            FileCatalogue::new(sandbox.path("conf"), "testinst".to_owned(), ProviderKind::Aws, settings, types);
         match catalogue.list() {
             Ok(listing) => {
                 prop_assert!(!listing.templates.is_empty(), "never a success without a template");

@@ -57,6 +57,14 @@ impl World {
         }
     }
 
+    /// A world whose template asks for a fleet that launches by itself and replaces what ends.
+    pub(crate) fn with_fleets() -> Self {
+        let world = Self::new();
+        let parts = TemplateParts { api: ProviderApi::Ec2FleetMaintain, ..template("small", -1, None).into() };
+        *world.templates.0.lock().unwrap() = vec![Template::new(parts).unwrap()];
+        world
+    }
+
     pub(crate) fn engine(&self) -> Arc<Engine> {
         let cloud = self.cloud.clone();
         Arc::new(Engine {
@@ -66,7 +74,9 @@ impl World {
             installation: Arc::new(FakeInstallation),
             notebook: self.notebook.clone(),
             templates: self.templates.clone(),
-            fulfilments: HashMap::from([(ProviderApi::RunInstances, cloud.clone() as Arc<dyn Fulfilment>)]),
+            fulfilments: [ProviderApi::RunInstances, ProviderApi::Ec2FleetMaintain]
+                .map(|api| (api, cloud.clone() as Arc<dyn Fulfilment>))
+                .into(),
             observations: HashMap::from([(ProviderKind::Aws, cloud as Arc<dyn Observation>)]),
             policy: self.policy.clone(),
             care: self.care.clone(),

@@ -125,7 +125,7 @@ impl FailureClass {
 }
 
 /// What follows for an attempt whose create call failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AttemptVerdict {
     /// Ask again with the same token; it may have taken effect.
     Open,

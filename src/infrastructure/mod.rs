@@ -7,6 +7,7 @@ pub mod config;
 pub mod file_system;
 pub mod files;
 pub mod ids;
+pub mod instance_types;
 mod lease;
 pub mod lock;
 pub mod process;

@@ -30,10 +30,8 @@ const LAUNCHING: &str = "launching simulated hosts";
 
 fn id_of(launch: Launch<'_>, index: u32) -> Result<MachineId, ProviderError> {
     let digest = Digest::of(&[launch.attempt.token.as_str(), &index.to_string()]);
-    let market = match launch.attempt.pool.price_type {
-        PriceType::OnDemand => '0',
-        PriceType::Spot => '1',
-    };
+    let is_spot = launch.attempt.pools.iter().any(|pool| pool.price_type == PriceType::Spot);
+    let market = if is_spot { '1' } else { '0' };
     let hash: String = digest.as_str().chars().take(8).collect();
     format!("i-{:08x}{market}{hash}", launch.attempt.recorded_at.as_seconds()).parse().map_err(|_| {
         ProviderError::new(LAUNCHING, FailureClass::Invalid, "the clock shows a time beyond the year 2106")
@@ -91,6 +89,8 @@ fn sight(
         owner: None,
         request: None,
         template: None,
+        resource: None,
+        api: Some(ProviderApi::Simulated),
     })
 }
 
@@ -139,7 +139,8 @@ impl Keyed for SimulatedFulfilment {
 impl Fulfilment for SimulatedFulfilment {
     async fn prepare(&self, template: &Template, owner: &Owner) -> Result<LaunchPlan, ProviderError> {
         let pool = Pool { instance_type: None, subnet: None, price_type: template.price_type() };
-        Ok(LaunchPlan { pools: vec![pool], parameters: json!({ "template": owner.template }) })
+        let parameters = json!({ "template": owner.template });
+        Ok(LaunchPlan { tiers: vec![vec![pool]], parameters, ..LaunchPlan::default() })
     }
 
     async fn acquire(&self, launch: Launch<'_>) -> Result<Acquired, ProviderError> {
@@ -150,10 +151,16 @@ impl Fulfilment for SimulatedFulfilment {
                 ProviderError::new(LAUNCHING, FailureClass::Unknown, format!("{id} is not an id of a simulated host"))
             })
         };
-        Ok(Acquired { hosts: (0..launch.attempt.count).map(host).collect::<Result<_, _>>()?, resource: None })
+        let hosts = (0..launch.attempt.count).map(host).collect::<Result<_, _>>()?;
+        Ok(Acquired { hosts, ..Acquired::default() })
     }
 
-    async fn release(&self, hosts: &[MachineId]) -> Released {
+    async fn recall(&self, _: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {
+        // Nothing is launched before the answer is there.
+        Ok(None)
+    }
+
+    async fn release(&self, _: Option<&str>, hosts: &[MachineId]) -> Released {
         let (accepted, gone) = hosts.iter().cloned().partition(|id| traits_of(id).is_some());
         Released { accepted, gone, not_ended: Vec::new() }
     }
@@ -224,7 +231,7 @@ mod tests {
     fn attempt(count: u32, price_type: PriceType) -> Attempt {
         Attempt {
             number: 1,
-            pool: Pool { instance_type: None, subnet: None, price_type },
+            pools: vec![Pool { instance_type: None, subnet: None, price_type }],
             count,
             token: "a".repeat(64).parse().unwrap(),
             recorded_at: Noon(0).now(),

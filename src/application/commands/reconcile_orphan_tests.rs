@@ -29,6 +29,21 @@ async fn row_110_an_orphan_is_watched_and_then_ended_and_others_hosts_never() {
 }
 
 #[tokio::test]
+async fn a_suspicion_of_one_host_is_none_of_another_that_comes_in_its_place() {
+    let world = World::new();
+    world.cloud.stranger("i-0000000000000aaaa", "first", Some("grid-1"));
+    reconcile(&world).await;
+    world.cloud.state().hosts.clear();
+    world.cloud.stranger("i-0000000000000bbbb", "second", Some("grid-1"));
+    world.clock.pass(5 * MINUTE);
+    reconcile(&world).await;
+    assert!(world.cloud.state().ended.is_empty());
+    world.clock.pass(5 * MINUTE);
+    reconcile(&world).await;
+    assert_eq!(world.cloud.state().ended.len(), 1);
+}
+
+#[tokio::test]
 async fn row_110_one_call_ends_so_many_orphans_and_leaves_the_rest() {
     let mut world = World::new();
     world.care.most_ended = 3;

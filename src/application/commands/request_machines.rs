@@ -66,7 +66,7 @@ impl RequestMachinesHandler {
         };
         let mut count = within(template, command.count, engine.store.committed_hosts(template.id()).await?, engine)?;
         let mut plan = engine.fulfilment(template.api())?.prepare(template, &owner).await?;
-        plan.pools = engine.worth_asking(template, &plan.pools, count).await?;
+        plan.tiers = engine.worth_asking(template, &plan.tiers, count).await?;
         loop {
             let now = engine.clock.now();
             let account = command.account.clone();

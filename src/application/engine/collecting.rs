@@ -10,6 +10,7 @@ use tracing::warn;
 
 use super::Engine;
 use super::ending::take_in;
+use super::resources::Leaving;
 use crate::application::ports::{Changes, Search};
 use crate::application::{ApplicationError, StorageError};
 use crate::domain::machine::{Machine, MachineStatus, Origin, Sighting};
@@ -131,8 +132,8 @@ impl Engine {
             let Some(request) = request else {
                 return Ok(Standing::Orphan(format!("its request {id} is not known")));
             };
-            // Whatever an open attempt has launched is found by its token.
-            if request.as_acquire().is_some_and(Acquire::has_open_attempt) {
+            // Whatever an open attempt has launched is found by its token, what comes by itself by its tag.
+            if !request.is_settled() && request.as_acquire().is_some_and(Acquire::may_bring_more) {
                 return Ok(Standing::AccountedFor);
             }
             let open = request.as_acquire().filter(|_| !request.is_settled());
@@ -158,13 +159,17 @@ impl Engine {
     async fn adopt_more(&self, id: &RequestId, host: &Sighting) -> Result<bool, ApplicationError> {
         warn!(request_id = %id, machine_id = %host.id, "a host that the request lacked is taken in");
         self.change(id, |case| {
-            let taken = case.request.adopt_more(std::slice::from_ref(&host.id));
+            let units =
+                case.request.as_acquire().map_or(1, |acquire| acquire.plan.weight(host.instance_type.as_deref()));
+            let taken = case.request.adopt_more(&host.id, units);
             if taken {
                 let acquire = case.request.as_acquire();
                 let api = acquire.map_or(self.default_api, |acquire| acquire.api);
                 let template = acquire.and_then(|acquire| acquire.template_id.clone());
                 let origin = Origin::Adopted(id.clone(), template);
-                case.machines.push(Machine::seen(host, api, origin, self.clock.now()));
+                let mut machine = Machine::seen(host, api, origin, self.clock.now());
+                machine.belong(host.resource.as_ref(), units);
+                case.machines.push(machine);
             }
             Ok(taken)
         })
@@ -214,7 +219,7 @@ impl Engine {
                 if let Some(machine) = &mut machine {
                     machine.give_up(reason);
                 }
-                machine.unwrap_or_else(|| Machine::orphan(host, self.default_api, now, reason))
+                machine.unwrap_or_else(|| Machine::orphan(host, self.api_of(host), now, reason))
             })
             .collect();
         match self.commit_machines(&mut given_up, now).await {
@@ -228,7 +233,7 @@ impl Engine {
             }
             Err(error) => return Err(error.into()),
         }
-        let released = self.end(given_up.iter().map(|machine| (machine.id().clone(), machine.api()))).await?;
+        let released = self.end(given_up.iter().map(Leaving::from)).await?;
         for host in &released.not_ended {
             warn!(machine_id = %host.id, reason = host.reason, "an orphan could not be ended");
             report.insert(host.id.clone(), Orphan::NotEnded(host.reason.clone()));

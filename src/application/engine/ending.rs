@@ -5,37 +5,18 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use super::resources::Leaving;
 use super::{Case, Engine, Problems, Seen, noting};
 use crate::application::ApplicationError;
 use crate::application::ports::{Released, Search};
 use crate::domain::machine::{Machine, Origin, Sighting};
 use crate::domain::request::{RequestStatus, ReturnItem, Verdict};
-use crate::domain::template::ProviderApi;
 use crate::domain::{HostName, InstallationId, MachineId, RequestId, Timestamp};
 
 /// How long the cloud may go on showing a host as live after it took the order to end it, before it is told again.
 const REPEAT_AFTER: Duration = Duration::from_secs(30);
 
 impl Engine {
-    /// Orders the cloud to end these hosts.
-    pub(super) async fn end(
-        &self,
-        hosts: impl IntoIterator<Item = (MachineId, ProviderApi)>,
-    ) -> Result<Released, ApplicationError> {
-        let mut by_api: BTreeMap<ProviderApi, Vec<MachineId>> = BTreeMap::new();
-        for (id, api) in hosts {
-            by_api.entry(api).or_default().push(id);
-        }
-        let mut all = Released::default();
-        for (api, ids) in by_api {
-            let released = self.fulfilment(api)?.release(&ids).await;
-            all.accepted.extend(released.accepted);
-            all.gone.extend(released.gone);
-            all.not_ended.extend(released.not_ended);
-        }
-        Ok(all)
-    }
-
     /// Brings an acquire request forward with what was seen, ends what it reports as failed, and settles it if nothing
     /// is left to come.
     ///
@@ -64,7 +45,7 @@ impl Engine {
             return Ok(());
         }
         warn!(request_id = %id, hosts = to_end.len(), "hosts that did not become usable are ended");
-        let released = self.end(to_end.iter().map(|(id, (api, _))| (id.clone(), *api))).await?;
+        let released = self.end(to_end.values().map(|(host, _)| host.clone())).await?;
         self.change(id, |case| {
             let now = self.clock.now();
             take_in(&mut case.machines, &released, now, |host| to_end.get(host).map_or("", |(_, why)| why));
@@ -75,7 +56,7 @@ impl Engine {
 
     /// Gives up the hosts that an open acquire request reports as failed and that still live. Returns them with the
     /// reason. The cloud is told once that is on record: another process may see one of them usable just now.
-    fn give_up_failed(&self, case: &mut Case) -> BTreeMap<MachineId, (ProviderApi, String)> {
+    fn give_up_failed(&self, case: &mut Case) -> BTreeMap<MachineId, (Leaving, String)> {
         if case.request.is_settled() || case.request.as_acquire().is_none() {
             return BTreeMap::new();
         }
@@ -84,7 +65,7 @@ impl Engine {
         for machine in case.machines.iter_mut().filter(|machine| machine.is_held()) {
             if let Verdict::Failed(why) = Verdict::over(machine, expired, self.moment(), &self.policy) {
                 machine.give_up(&why);
-                failed.insert(machine.id().clone(), (machine.api(), why));
+                failed.insert(machine.id().clone(), (Leaving::from(&*machine), why));
             }
         }
         failed
@@ -96,6 +77,14 @@ impl Engine {
     /// # Errors
     /// [`ApplicationError`] when the store cannot be used or the cloud cannot be asked about a host.
     pub(crate) async fn give_back(&self, id: &RequestId, seen: Option<&Seen>) -> Result<(), ApplicationError> {
+        self.carry_on_return(id, seen).await?;
+        match self.load(id).await? {
+            Some(case) if case.request.is_settled() => self.retire_emptied(&case.machines).await,
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn carry_on_return(&self, id: &RequestId, seen: Option<&Seen>) -> Result<(), ApplicationError> {
         let nothing = Seen::default();
         let seen = seen.unwrap_or(&nothing);
         self.find_by_name(id).await?;
@@ -169,12 +158,7 @@ impl Engine {
     }
 
     /// Returns the hosts of a return that the cloud is to be told to end.
-    fn to_give_back(
-        &self,
-        case: &Case,
-        was_seen: impl Fn(&MachineId) -> bool,
-        now: Timestamp,
-    ) -> Vec<(MachineId, ProviderApi)> {
+    fn to_give_back(&self, case: &Case, was_seen: impl Fn(&MachineId) -> bool, now: Timestamp) -> Vec<Leaving> {
         let Some(give_back) = case.request.as_return().filter(|_| !case.request.is_settled()) else {
             return Vec::new();
         };
@@ -193,7 +177,7 @@ impl Engine {
             .iter()
             .filter(wanted)
             .filter(|m| m.status().is_live() && !told(m) && !left_to_aws(m) && known(m))
-            .map(|machine| (machine.id().clone(), machine.api()))
+            .map(Leaving::from)
             .collect()
     }
 

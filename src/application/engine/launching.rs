@@ -7,10 +7,10 @@ use tracing::{info, warn};
 
 use super::{Case, Engine};
 use crate::application::budget::Budget;
-use crate::application::ports::{Acquired, Launch, Search};
+use crate::application::ports::{Acquired, Launch};
 use crate::application::{ApplicationError, ProviderError};
 use crate::domain::failure::AttemptVerdict;
-use crate::domain::machine::{Machine, Origin};
+use crate::domain::machine::{Machine, Origin, Sighting};
 use crate::domain::request::{Acquire, Attempt};
 use crate::domain::{FailureClass, RequestId, Timestamp};
 
@@ -57,12 +57,12 @@ impl Engine {
     /// # Errors
     /// [`ApplicationError`] when the store cannot be used or the provider is missing.
     pub(crate) async fn launch(&self, id: &RequestId, fresh: bool) -> Result<LaunchReport, ApplicationError> {
-        if !self.lease(id).await {
+        if !self.lease(id.as_str()).await {
             info!(request_id = %id, "another process is at this request; its outcome is awaited");
             return Ok(LaunchReport::default());
         }
         let report = self.launch_all(id, fresh).await;
-        self.free(id).await;
+        self.free(id.as_str()).await;
         report
     }
 
@@ -132,10 +132,11 @@ impl Engine {
                     warn!(request_id = %id, reason, "an attempt cannot be sent again and is looked up instead");
                 }
                 let proves_from = if expired { deadline_of(attempt, self) } else { attempt.recorded_at };
-                match self.observation(acquire.api.kind())?.find(&Search::Token(attempt.token.clone())).await {
-                    Ok(hosts) if !hosts.is_empty() => Ok(Sent::Answered(Ok(Acquired { hosts, resource: None }))),
-                    Ok(_) if self.moment().watched(proves_from) >= LOOKUP_PROVES => Ok(Sent::GivenUp),
-                    Ok(_) => Ok(Sent::Waits),
+                let launch = Launch { attempt, plan: &acquire.plan, user_data: None };
+                match self.fulfilment(acquire.api)?.recall(launch).await {
+                    Ok(Some(acquired)) => Ok(Sent::Answered(Ok(acquired))),
+                    Ok(None) if self.moment().watched(proves_from) >= LOOKUP_PROVES => Ok(Sent::GivenUp),
+                    Ok(None) => Ok(Sent::Waits),
                     Err(error) => Ok(Sent::Answered(Err(error))),
                 }
             }
@@ -197,21 +198,34 @@ fn deadline_of(attempt: &Attempt, engine: &Engine) -> Timestamp {
 
 /// Adds the hosts of an attempt to its request, unless another process has done so.
 fn take_in(case: &mut Case, number: u32, acquired: &Acquired, now: Timestamp) {
-    let hosts = u32::try_from(acquired.hosts.len()).unwrap_or(u32::MAX);
-    let Some(acquire) = case.request.as_acquire() else { return };
-    let (api, template) = (acquire.api, acquire.template_id.clone());
-    if !case.request.attempt_launched(number, hosts, acquired.resource.clone()) {
+    let Some(plan) = case.request.as_acquire().map(|acquire| acquire.plan.clone()) else { return };
+    let weight = |host: &Sighting| plan.weight(host.instance_type.as_deref());
+    let units = acquired.hosts.iter().map(weight).fold(0, u32::saturating_add);
+    let (request_id, resource) = (case.request.id().clone(), acquired.resource.clone());
+    let news = match (acquired.filling, &resource) {
+        (true, Some(resource)) => case.request.attempt_filling(number, resource.clone()),
+        _ => case.request.attempt_launched(number, units, resource.clone(), acquired.refusals.clone()),
+    };
+    if !news {
         return;
     }
-    info!(request_id = %case.request.id(), attempt = number, hosts, "hosts launched");
+    info!(%request_id, attempt = number, hosts = acquired.hosts.len(), resource, "hosts launched");
     for sighting in &acquired.hosts {
-        if case.machines.iter().any(|machine| *machine.id() == sighting.id) {
-            continue;
+        if case.machines.iter().all(|machine| *machine.id() != sighting.id) {
+            let machine = member(case, sighting, resource.as_ref(), now);
+            case.machines.extend(machine);
         }
-        let origin = match &template {
-            Some(template) => Origin::Request(case.request.id().clone(), template.clone()),
-            None => Origin::Adopted(case.request.id().clone(), None),
-        };
-        case.machines.push(Machine::seen(sighting, api, origin, now));
     }
+}
+
+/// Returns a host of a request that was not known; `None` for a request that is not for hosts.
+pub(super) fn member(case: &Case, host: &Sighting, resource: Option<&String>, now: Timestamp) -> Option<Machine> {
+    let acquire = case.request.as_acquire()?;
+    let origin = match &acquire.template_id {
+        Some(template) => Origin::Request(case.request.id().clone(), template.clone()),
+        None => Origin::Adopted(case.request.id().clone(), None),
+    };
+    let mut machine = Machine::seen(host, acquire.api, origin, now);
+    machine.belong(resource, acquire.plan.weight(host.instance_type.as_deref()));
+    Some(machine)
 }

@@ -6,9 +6,11 @@
 
 mod collecting;
 mod ending;
+mod filling;
 mod launching;
 mod noting;
 mod recovering;
+mod resources;
 mod syncing;
 mod transaction;
 mod watching;
@@ -21,6 +23,7 @@ use shaku::{Component, Interface};
 use super::ApplicationError;
 use super::ports::{Clock, Fulfilment, IdSource, Installation, Notebook, Observation, TemplateCatalogue, UnitOfWork};
 use super::settings::CareSettings;
+use crate::domain::machine::Sighting;
 use crate::domain::request::RequestPolicy;
 use crate::domain::template::{ProviderApi, ProviderKind};
 use crate::domain::{MachineId, Moment, RequestId, Timestamp};
@@ -107,6 +110,11 @@ impl Engine {
     /// [`ApplicationError::NoProvider`] when this binary has none.
     pub(crate) fn fulfilment(&self, api: ProviderApi) -> Result<&dyn Fulfilment, ApplicationError> {
         self.fulfilments.get(&api).map(AsRef::as_ref).ok_or_else(|| no_provider(&format!("{api:?}")))
+    }
+
+    /// Returns the way a host was got, as far as its tags tell.
+    pub(crate) fn api_of(&self, host: &Sighting) -> ProviderApi {
+        host.api.unwrap_or(self.default_api)
     }
 
     pub(crate) fn observation(&self, kind: ProviderKind) -> Result<&dyn Observation, ApplicationError> {

@@ -9,9 +9,10 @@ use super::{Case, Engine};
 use crate::application::budget::Budget;
 use crate::application::{ApplicationError, ProviderError};
 use crate::domain::machine::{Machine, MachineStatus};
-use crate::domain::request::{Acquire, Pool};
+use crate::domain::notes::Notes;
+use crate::domain::request::{Acquire, Attempt, Pool, Refusal};
 use crate::domain::template::Template;
-use crate::domain::{FailureClass, MachineCount, MachineId, RequestId, TemplateId, Timestamp};
+use crate::domain::{FailureClass, MachineCount, MachineId, TemplateId, Timestamp};
 
 /// Hosts that died while they booted.
 #[derive(Debug, Default)]
@@ -47,31 +48,41 @@ pub(super) fn booting(case: &Case) -> BTreeSet<MachineId> {
     case.machines.iter().filter(boots).map(|machine| machine.id().clone()).collect()
 }
 
+/// Notes which pools of an attempt had nothing to give, or too little.
+fn note_refusals(notes: &mut Notes, attempt: &Attempt, refusals: &[Refusal], now: Timestamp) {
+    for refusal in refusals {
+        let pools = refusal.pool.as_ref().map_or(attempt.pools.as_slice(), std::slice::from_ref);
+        for pool in pools {
+            notes.pools.failed(pool, refusal.class, refusal.code.as_deref(), attempt.count, now);
+        }
+    }
+}
+
 impl Engine {
-    /// Takes the lease on a request, so that no two processes send its attempts at the same time. Without it nothing
+    /// Takes the lease on a request, fleet or group. Of a request, so that no two processes send its attempts at the same time. Without it nothing
     /// would be launched twice either, but asked for twice.
-    pub(super) async fn lease(&self, id: &RequestId) -> bool {
+    pub(super) async fn lease(&self, what: &str) -> bool {
         let (holder, term, now) = (self.notebook.holder(), Budget::current().left(), self.clock.now());
         let mut taken = false;
-        self.notebook.edit(&mut |notes| taken = notes.lease(id.as_str(), &holder, term, now)).await;
+        self.notebook.edit(&mut |notes| taken = notes.lease(what, &holder, term, now)).await;
         taken
     }
 
-    pub(super) async fn free(&self, id: &RequestId) {
+    pub(super) async fn free(&self, what: &str) {
         let holder = self.notebook.holder();
-        self.notebook.edit(&mut |notes| notes.free(id.as_str(), &holder)).await;
+        self.notebook.edit(&mut |notes| notes.free(what, &holder)).await;
     }
 
-    /// Returns those of a template's pools that are worth asking for `count` hosts now.
+    /// Returns those of a template's pools that are worth asking for `count` hosts now, tier by tier.
     ///
     /// # Errors
     /// [`ApplicationError::Provider`] with the reasons, when the template is out of use or none of its pools is worth it.
     pub(crate) async fn worth_asking(
         &self,
         template: &Template,
-        pools: &[Pool],
+        tiers: &[Vec<Pool>],
         count: MachineCount,
-    ) -> Result<Vec<Pool>, ApplicationError> {
+    ) -> Result<Vec<Vec<Pool>>, ApplicationError> {
         let now = self.clock.now();
         let notes = self.notebook.read().await;
         let brake = notes.brakes.get(template.id());
@@ -85,18 +96,21 @@ impl Engine {
             );
             return Err(ProviderError::new("choosing a pool", FailureClass::Invalid, text).into());
         }
-        let obstacles: Vec<_> = pools.iter().map(|pool| notes.pools.obstacle(pool, count.get(), now)).collect();
-        let open: Vec<Pool> =
-            pools.iter().zip(&obstacles).filter(|(_, mark)| mark.is_none()).map(|(pool, _)| pool.clone()).collect();
-        if !open.is_empty() || pools.is_empty() {
+        let obstacle = |pool: &Pool| notes.pools.obstacle(pool, count.get(), now);
+        let open: Vec<Vec<Pool>> = tiers
+            .iter()
+            .map(|tier| tier.iter().filter(|pool| obstacle(pool).is_none()).cloned().collect::<Vec<_>>())
+            .filter(|tier| !tier.is_empty())
+            .collect();
+        if !open.is_empty() || tiers.is_empty() {
             return Ok(open);
         }
+        let marked: Vec<_> = tiers.iter().flatten().filter_map(|pool| Some((pool, obstacle(pool)?))).collect();
         let reason = |(pool, mark): (&Pool, &crate::domain::notes::PoolMark)| {
             format!("{pool}: {}, asked again in {} seconds", mark.code, mark.until.since(now).as_secs())
         };
-        let code = obstacles.iter().flatten().map(|mark| mark.code.clone()).next();
-        let reasons: Vec<String> =
-            pools.iter().zip(obstacles).filter_map(|(pool, mark)| mark.map(|mark| reason((pool, mark)))).collect();
+        let code = marked.first().map(|(_, mark)| mark.code.clone());
+        let reasons: Vec<String> = marked.into_iter().map(reason).collect();
         let text = format!("no pool of template {} has hosts to give: {}", template.id(), reasons.join("; "));
         Err(ProviderError { code, ..ProviderError::new("choosing a pool", FailureClass::Capacity, text) }.into())
     }
@@ -113,17 +127,19 @@ impl Engine {
         self.notebook
             .edit(&mut |notes| {
                 for (attempt, sent) in &known {
-                    let (pool, count) = (&attempt.pool, attempt.count);
+                    let count = attempt.count;
                     match sent {
-                        Sent::Answered(Ok(acquired)) if acquired.hosts.len() < count as usize => {
-                            let code = Some("gave fewer hosts than asked for");
-                            notes.pools.failed(pool, FailureClass::Capacity, code, count, now);
-                        }
                         Sent::Answered(Ok(acquired)) => {
-                            notes.pools.gave(pool, acquired.hosts.iter().find_map(|host| host.zone.as_deref()));
+                            note_refusals(notes, attempt, &acquired.refusals, now);
+                            // Where several pools were asked, the cloud does not say which of them gave.
+                            if let ([pool], true) = (attempt.pools.as_slice(), acquired.refusals.is_empty()) {
+                                notes.pools.gave(pool, acquired.hosts.iter().find_map(|host| host.zone.as_deref()));
+                            }
                         }
                         Sent::Answered(Err(error)) => {
-                            notes.pools.failed(pool, error.class, error.code.as_deref(), count, now);
+                            for pool in &attempt.pools {
+                                notes.pools.failed(pool, error.class, error.code.as_deref(), count, now);
+                            }
                             let refused = matches!(error.class, FailureClass::AuthDenied | FailureClass::Invalid);
                             if let (true, Some(id), Some(content)) =
                                 (refused, &acquire.template_id, &acquire.template_digest)

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use tracing::warn;
 
 use super::Engine;
+use super::resources::Leaving;
 use crate::application::ApplicationError;
 use crate::application::budget::Budget;
 use crate::domain::machine::Machine;
-use crate::domain::template::ProviderApi;
 use crate::domain::{MachineId, RequestId, Timestamp};
 
 /// What was done about requests that nobody asked about.
@@ -71,12 +71,13 @@ impl Engine {
     /// Gives a request up that nobody ever asked about and ends its hosts. Returns the hosts, or `None` when an attempt
     /// whose outcome is not known stands in the way, or Host Factory knows the request after all.
     async fn give_up(&self, id: &RequestId, dry: bool) -> Result<Option<Vec<MachineId>>, ApplicationError> {
-        let held = |machines: &[Machine]| -> BTreeMap<MachineId, ProviderApi> {
-            machines.iter().filter(|m| m.is_held()).map(|machine| (machine.id().clone(), machine.api())).collect()
+        let held = |machines: &[Machine]| -> Vec<Leaving> {
+            machines.iter().filter(|machine| machine.is_held()).map(Leaving::from).collect()
         };
+        let ids = |hosts: &[Leaving]| hosts.iter().map(|host| host.id.clone()).collect();
         if dry {
             let case = self.load(id).await?;
-            return Ok(case.map(|case| held(&case.machines).into_keys().collect()));
+            return Ok(case.map(|case| ids(&held(&case.machines))));
         }
         let to_end = self
             .change(id, |case| {
@@ -90,18 +91,13 @@ impl Engine {
             .await?;
         let Some(to_end) = to_end else { return Ok(None) };
         warn!(request_id = %id, hosts = to_end.len(), "nobody ever asked about this request; its hosts are ended");
-        let hosts = to_end.keys().cloned().collect();
+        let hosts = ids(&to_end);
         self.end_and_note(id, to_end, UNCLAIMED).await?;
         Ok(Some(hosts))
     }
 
     /// Orders the cloud to end hosts of a request and writes down what came of it.
-    async fn end_and_note(
-        &self,
-        id: &RequestId,
-        hosts: BTreeMap<MachineId, ProviderApi>,
-        reason: &str,
-    ) -> Result<(), ApplicationError> {
+    async fn end_and_note(&self, id: &RequestId, hosts: Vec<Leaving>, reason: &str) -> Result<(), ApplicationError> {
         if hosts.is_empty() {
             return Ok(());
         }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use tracing::warn;
 
 use super::transaction::{TRIES, pause};
-use super::{Engine, distinct};
+use super::{Engine, Seen, distinct};
+use crate::application::budget::Budget;
 use crate::application::ports::{Changes, Search};
 use crate::application::{ApplicationError, StorageError};
 use crate::domain::machine::{Machine, Origin, Sighting};
@@ -42,6 +43,7 @@ impl Engine {
     /// [`ApplicationError`] when the store cannot be used, or the credentials are refused.
     pub(crate) async fn sync(&self, ids: &[RequestId]) -> Result<SyncReport, ApplicationError> {
         let mut report = SyncReport::default();
+        let mut seen = Seen::default();
         let (mut acquires, mut returns, mut machines) = (Vec::new(), Vec::new(), Vec::new());
         for id in distinct(ids) {
             let mut found = self.load(id).await?;
@@ -52,9 +54,9 @@ impl Engine {
             }
             let Some(mut case) = found.filter(|case| !case.request.is_settled()) else { continue };
             self.watch().await;
-            if case.request.as_acquire().is_some_and(Acquire::has_open_attempt) {
-                let launched = self.launch(id, false).await?;
-                report.note(id, launched.obstacle.map_or(Ok(()), |error| Err(error.into())))?;
+            if case.request.as_acquire().is_some_and(Acquire::may_bring_more) {
+                let brought = self.bring(id, &mut seen).await;
+                report.note(id, brought)?;
                 let Some(fresh) = self.load(id).await? else { continue };
                 case = fresh;
             }
@@ -68,8 +70,8 @@ impl Engine {
         if acquires.is_empty() && returns.is_empty() {
             return Ok(report);
         }
-        let seen = match self.look(&machines).await {
-            Ok(seen) => seen,
+        match self.look_further(&machines, &mut seen).await {
+            Ok(()) => {}
             Err(ApplicationError::Provider(error)) if !error.is_auth() => {
                 warn!(%error, "the hosts could not be looked at; nothing changes");
                 for id in acquires.into_iter().chain(returns) {
@@ -78,7 +80,7 @@ impl Engine {
                 return Ok(report);
             }
             Err(error) => return Err(error),
-        };
+        }
         for id in acquires {
             let judged = self.judge(id, &seen).await;
             report.note(id, judged)?;
@@ -88,6 +90,19 @@ impl Engine {
             report.note(id, carried_on)?;
         }
         Ok(report)
+    }
+
+    /// Sends what is open for a request, takes in what launches by itself, and sends what follows from that.
+    async fn bring(&self, id: &RequestId, seen: &mut Seen) -> Result<(), ApplicationError> {
+        let mut obstacle = self.launch(id, false).await?.obstacle;
+        self.fill(id, seen).await?;
+        let open = |request: Option<Request>| {
+            request.is_some_and(|request| request.as_acquire().is_some_and(Acquire::has_open_attempt))
+        };
+        if obstacle.is_none() && Budget::current().allows_new_step() && open(self.store.request(id).await?) {
+            obstacle = self.launch(id, false).await?.obstacle;
+        }
+        obstacle.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Takes in the hosts that bear the tag of a request of ours that the store does not know (`design.md` 5.17).
@@ -132,7 +147,7 @@ impl Engine {
     /// Returns the machine for a host that is taken in by the tag of this request.
     pub(crate) fn adopted(&self, id: &RequestId, host: &Sighting, now: Timestamp) -> Machine {
         let template = host.template.as_deref().and_then(|id| id.parse().ok());
-        Machine::seen(host, self.default_api, Origin::Adopted(id.clone(), template), now)
+        Machine::seen(host, self.api_of(host), Origin::Adopted(id.clone(), template), now)
     }
 
     /// Returns a request that is rebuilt from its hosts.
@@ -140,7 +155,8 @@ impl Engine {
     /// # Errors
     /// [`DomainError::Validation`] when there are none.
     pub(crate) fn rebuilt(&self, id: &RequestId, hosts: &[Machine], now: Timestamp) -> Result<Request, DomainError> {
-        Request::adopt(id.clone(), hosts, self.default_api, &self.policy, now)
+        let api = hosts.first().map_or(self.default_api, Machine::api);
+        Request::adopt(id.clone(), hosts, api, &self.policy, now)
     }
 
     /// Notes that Host Factory asked about these requests, and so knows them.

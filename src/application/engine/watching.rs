@@ -35,6 +35,14 @@ impl Seen {
         }
     }
 
+    /// Takes in hosts of a complete listing.
+    pub(super) fn take(&mut self, listed: Vec<Sighting>) {
+        for sighting in listed {
+            self.asked.insert(sighting.id.clone());
+            self.sightings.insert(sighting.id.clone(), sighting);
+        }
+    }
+
     /// Returns whether a complete answer was had about a host, be it that the host was missing from it.
     pub(crate) fn is_about(&self, id: &MachineId) -> bool {
         self.asked.contains(id)
@@ -56,11 +64,26 @@ impl Engine {
         &self,
         machines: impl IntoIterator<Item = &Machine> + Send,
     ) -> Result<Seen, ApplicationError> {
-        let mut hosts: BTreeMap<ProviderKind, Vec<Host>> = BTreeMap::new();
         let mut seen = Seen::default();
+        self.look_further(machines, &mut seen).await?;
+        Ok(seen)
+    }
+
+    /// Does what [`Self::look`] does for the hosts that `seen` is not about yet.
+    ///
+    /// # Errors
+    /// Those of [`Self::look`].
+    pub(super) async fn look_further(
+        &self,
+        machines: impl IntoIterator<Item = &Machine> + Send,
+        seen: &mut Seen,
+    ) -> Result<(), ApplicationError> {
+        let mut hosts: BTreeMap<ProviderKind, Vec<Host>> = BTreeMap::new();
+        let mut met = HashSet::new();
+        let mut interruptions = Vec::new();
         for machine in machines {
             let host = machine.snapshot();
-            if host.status != MachineStatus::Terminated && seen.asked.insert(host.id.clone()) {
+            if host.status != MachineStatus::Terminated && met.insert(&host.id) {
                 hosts.entry(host.api.kind()).or_default().push(Host {
                     id: host.id.clone(),
                     price_type: host.price_type,
@@ -70,9 +93,13 @@ impl Engine {
         }
         for (kind, mut hosts) in hosts {
             let provider = self.observation(kind)?;
-            let sightings = provider.observe(&hosts).await?;
-            let spot: HashSet<&MachineId> = sightings
-                .iter()
+            let unseen: Vec<Host> = hosts.iter().filter(|host| !seen.is_about(&host.id)).cloned().collect();
+            let sightings = if unseen.is_empty() { Vec::new() } else { provider.observe(&unseen).await? };
+            seen.asked.extend(unseen.into_iter().map(|host| host.id));
+            seen.sightings.extend(sightings.into_iter().map(|sighting| (sighting.id.clone(), sighting)));
+            let spot: HashSet<&MachineId> = seen
+                .sightings
+                .values()
                 .filter(|s| s.price_type == PriceType::Spot && s.status <= MachineStatus::Running)
                 .map(|s| &s.id)
                 .collect();
@@ -82,13 +109,13 @@ impl Engine {
             }
             if !hosts.is_empty() {
                 match provider.interruptions(&hosts).await {
-                    Ok(notices) => seen.interruptions.extend(notices),
+                    Ok(notices) => interruptions.extend(notices),
                     // Without the notices nothing is inferred; the hosts themselves were seen.
                     Err(error) => warn!(%error, "spot notices could not be read"),
                 }
             }
-            seen.sightings.extend(sightings.into_iter().map(|sighting| (sighting.id.clone(), sighting)));
         }
-        Ok(seen)
+        seen.interruptions.extend(interruptions);
+        Ok(())
     }
 }

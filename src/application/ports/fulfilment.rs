@@ -6,9 +6,9 @@ use shaku::Interface;
 use crate::application::ProviderError;
 use crate::application::error::NotEnded;
 use crate::domain::machine::{Interruption, Sighting};
-use crate::domain::request::{Attempt, LaunchPlan};
+use crate::domain::request::{Attempt, LaunchPlan, Refusal};
 use crate::domain::template::{PriceType, Template};
-use crate::domain::{AccountName, ClientToken, HostName, InstallationId, MachineId, RequestId, TemplateId, Timestamp};
+use crate::domain::{AccountName, HostName, InstallationId, MachineId, RequestId, TemplateId, Timestamp};
 
 /// Whom a launch is for; becomes the owner tags inside the create call (R-12, `design.md` 5.9).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,12 +35,52 @@ pub struct Launch<'a> {
 }
 
 /// What a create call brought.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Acquired {
     /// The hosts; fewer than asked for is a success.
     pub hosts: Vec<Sighting>,
-    /// What AWS made for the call: the reservation id.
+    /// What AWS made for the call: the reservation, fleet or group.
     pub resource: Option<String>,
+    /// Whether the resource goes on launching by itself, so that more hosts come later.
+    pub filling: bool,
+    /// Why there are fewer hosts than were asked for. Something short without a reason is asked for again.
+    pub refusals: Vec<Refusal>,
+}
+
+/// What a fleet or group tells about its launching.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// It launches nothing more: it is gone, it failed, or its time is up.
+    pub over: bool,
+    /// What stood in its way.
+    pub refusals: Vec<Refusal>,
+}
+
+/// How many capacity units of a fleet or group stay.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// Of on-demand hosts that stay.
+    pub on_demand: u32,
+    /// Of spot hosts that stay.
+    pub spot: u32,
+    /// That are still to come.
+    pub more: u32,
+}
+
+impl Keep {
+    /// Returns all of them.
+    pub const fn total(self) -> u32 {
+        self.on_demand.saturating_add(self.spot).saturating_add(self.more)
+    }
+}
+
+/// Whether a fleet or group launches no more than it is to keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hold {
+    /// It does not.
+    Holds,
+    /// It was told, and the cloud is still at it. The text says what it is waiting for.
+    NotYet(String),
 }
 
 /// What an order to end hosts brought. Each host named is in exactly one of the lists.
@@ -70,8 +110,41 @@ pub trait Fulfilment: Interface {
     /// [`ProviderError`]; its class tells whether the call may have taken effect.
     async fn acquire(&self, launch: Launch<'_>) -> Result<Acquired, ProviderError>;
 
-    /// Ends exactly these hosts and no other (INV-07). A host that cannot be ended MUST NOT keep the others alive.
-    async fn release(&self, hosts: &[MachineId]) -> Released;
+    /// Finds what an attempt has brought, without sending it again. Returns `None` when nothing is found, which proves
+    /// nothing for some minutes.
+    ///
+    /// # Errors
+    /// [`ProviderError`] when any part of the answer is missing.
+    async fn recall(&self, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError>;
+
+    /// Tells how far a fleet or group has come that goes on launching by itself.
+    ///
+    /// # Errors
+    /// [`ProviderError`] when the cloud does not say.
+    async fn progress(&self, _resource: &str) -> Result<Progress, ProviderError> {
+        Ok(Progress { over: true, refusals: Vec::new() })
+    }
+
+    /// Sees to it that a fleet or group launches nothing beyond what it keeps, ending no host. Doing it again changes
+    /// nothing; it MUST never raise a target. Whatever has no such thing holds by itself.
+    ///
+    /// # Errors
+    /// [`ProviderError`]; it does not hold then.
+    async fn hold(&self, _resource: &str, _keep: Keep) -> Result<Hold, ProviderError> {
+        Ok(Hold::Holds)
+    }
+
+    /// Ends exactly these hosts and no other (INV-07), members of `resource` where they are members of anything. A host
+    /// that cannot be ended MUST NOT keep the others alive.
+    async fn release(&self, resource: Option<&str>, hosts: &[MachineId]) -> Released;
+
+    /// Removes a fleet or group whose hosts have all ended. One that is gone already is no error.
+    ///
+    /// # Errors
+    /// [`ProviderError`]; it may still be there then.
+    async fn retire(&self, _resource: &str) -> Result<(), ProviderError> {
+        Ok(())
+    }
 }
 
 /// A host to look at. A cloud needs only the id; the rest is for a provider without a memory.
@@ -88,8 +161,6 @@ pub struct Host {
 /// What to look for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Search {
-    /// Hosts launched with this token.
-    Token(ClientToken),
     /// Every host tagged as ours that lives.
     Installation(InstallationId),
     /// Hosts tagged as ours and with this request.

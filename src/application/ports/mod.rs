@@ -5,6 +5,7 @@ mod clock;
 mod events;
 mod fulfilment;
 mod installation;
+mod instance_types;
 mod notebook;
 mod store_keeper;
 mod unit_of_work;
@@ -12,8 +13,9 @@ mod unit_of_work;
 pub use catalogue::{Listing, RefusedTemplate, TemplateCatalogue};
 pub use clock::{Clock, IdSource};
 pub use events::{EventHandler, Outbox};
-pub use fulfilment::{Acquired, Fulfilment, Host, Launch, Observation, Owner, Released, Search};
+pub use fulfilment::{Acquired, Fulfilment, Hold, Host, Keep, Launch, Observation, Owner, Progress, Released, Search};
 pub use installation::Installation;
+pub use instance_types::InstanceTypes;
 pub use notebook::Notebook;
 pub use store_keeper::{Condition, Contents, Recovery, StoreCopy, StoreKeeper, StoreReport};
 pub use unit_of_work::{

@@ -11,8 +11,8 @@ use crate::application::commands::HostRef;
 use crate::application::error::NotEnded;
 use crate::application::ports::*;
 use crate::domain::machine::{Interruption, MachineStatus, Sighting};
-use crate::domain::request::{LaunchPlan, Pool};
-use crate::domain::template::{PriceType, Template};
+use crate::domain::request::{LaunchPlan, Pool, Refusal};
+use crate::domain::template::{PriceType, ProviderApi, Template};
 use crate::domain::*;
 
 /// What becomes of the next create call.
@@ -56,6 +56,27 @@ pub(crate) struct CloudState {
     pub(crate) notices: Vec<(MachineId, Interruption)>,
     /// Hosts that we were told to end, in order.
     pub(crate) ended: Vec<MachineId>,
+    /// The fleets that were made, by their names.
+    pub(crate) fleets: BTreeMap<String, Fleet>,
+}
+
+/// Something that launches by itself.
+#[derive(Default)]
+pub(crate) struct Fleet {
+    /// The request it was made for.
+    request: String,
+    /// How many hosts it is to have.
+    pub(crate) target: u32,
+    /// Whether it launches in the place of what ends.
+    pub(crate) refills: bool,
+    /// What it says of its progress.
+    pub(crate) progress: Progress,
+    /// What it was told to keep, each time.
+    pub(crate) holds: Vec<Keep>,
+    /// How often it answers that it does not hold yet.
+    pub(crate) modifying: u32,
+    /// Whether it was removed.
+    pub(crate) retired: bool,
 }
 
 pub(crate) struct FakeCloud {
@@ -114,8 +135,45 @@ impl FakeCloud {
         named
     }
 
+    /// How many hosts live that nobody has told to end.
+    pub(crate) fn live_unended(&self) -> usize {
+        let stays = |host: &&Sighting| host.status <= MachineStatus::Running;
+        self.state().hosts.values().filter(stays).count()
+    }
+
     pub(crate) fn live(&self) -> usize {
         self.state().hosts.values().filter(|host| host.status.is_live()).count()
+    }
+
+    /// Lets a fleet launch so many hosts, as far as it lacks any.
+    pub(crate) fn bring(&self, name: &str, count: u32) {
+        let mut state = self.state();
+        let first = state.hosts.len();
+        let live = |host: &&Sighting| host.status.is_live() && host.resource.as_deref() == Some(name);
+        let has = u32::try_from(state.hosts.values().filter(live).count()).unwrap();
+        let fleet = &state.fleets[name];
+        let lacks = if fleet.retired { 0 } else { fleet.target.saturating_sub(has) };
+        let request = fleet.request.clone();
+        for n in 0..count.min(lacks) as usize {
+            let host = sighting(format!("i-{:017x}", first + n + 1).parse().unwrap(), self.clock.now());
+            let host = Sighting {
+                request: Some(request.clone()),
+                resource: Some(name.to_owned()),
+                api: Some(ProviderApi::Ec2FleetMaintain),
+                ..host
+            };
+            state.by_request.entry(request.clone()).or_default().push(host.id.clone());
+            state.hosts.insert(host.id.clone(), host);
+        }
+    }
+
+    fn make_fleet(&self, launch: Launch<'_>, request: &str) -> Acquired {
+        let mut state = self.state();
+        let name = format!("fleet-{}", launch.attempt.number);
+        let target = launch.attempt.count;
+        let fleet = Fleet { request: request.to_owned(), target, refills: true, ..Fleet::default() };
+        state.fleets.entry(name.clone()).or_insert(fleet);
+        Acquired { resource: Some(name), filling: true, ..Acquired::default() }
     }
 
     fn see(&self) -> Result<(), ProviderError> {
@@ -142,6 +200,8 @@ fn sighting(id: MachineId, at: Timestamp) -> Sighting {
         owner: Some("grid-1".to_owned()),
         request: None,
         template: Some("small".to_owned()),
+        resource: None,
+        api: None,
     }
 }
 
@@ -154,7 +214,7 @@ impl Fulfilment for FakeCloud {
             price_type: PriceType::OnDemand,
         };
         let parameters = serde_json::json!({ "request": owner.request });
-        Ok(LaunchPlan { pools: vec![pool(1), pool(2)], parameters })
+        Ok(LaunchPlan { tiers: vec![vec![pool(1)], vec![pool(2)]], parameters, ..LaunchPlan::default() })
     }
 
     async fn acquire(&self, launch: Launch<'_>) -> Result<Acquired, ProviderError> {
@@ -165,7 +225,7 @@ impl Fulfilment for FakeCloud {
         assert!(stored.as_acquire().unwrap().attempts.iter().any(|a| a.token == launch.attempt.token && a.is_open()));
         let mut state = self.state();
         state.sent.push(token.clone());
-        state.pools.extend(launch.attempt.pool.subnet.clone());
+        state.pools.extend(launch.attempt.pools.iter().filter_map(|pool| pool.subnet.clone()));
         let fate = state.fates.pop_front();
         let error = |class| {
             Err(ProviderError { code: Some(format!("{class:?}")), ..ProviderError::new("RunInstances", class, "fate") })
@@ -176,6 +236,12 @@ impl Fulfilment for FakeCloud {
             Some(Fate::AnswerLost) => (launch.attempt.count, true),
             None => (launch.attempt.count, false),
         };
+        let api = stored.as_acquire().unwrap().api;
+        if api.launches_by_itself() {
+            drop(state);
+            let made = self.make_fleet(launch, &request);
+            return if lost { error(FailureClass::Network) } else { Ok(made) };
+        }
         if !state.by_token.contains_key(&token) {
             let first = state.hosts.len();
             let ids: Vec<MachineId> =
@@ -191,11 +257,65 @@ impl Fulfilment for FakeCloud {
         if lost {
             return error(FailureClass::Network);
         }
-        let hosts = state.by_token[&token].iter().map(|id| state.hosts[id].clone()).collect();
-        Ok(Acquired { hosts, resource: Some("r-1".to_owned()) })
+        let hosts: Vec<Sighting> = state.by_token[&token].iter().map(|id| state.hosts[id].clone()).collect();
+        let short = hosts.len() < launch.attempt.count as usize;
+        let refusal = Refusal {
+            pool: launch.attempt.pools.first().cloned(),
+            class: FailureClass::Capacity,
+            code: None,
+            message: "a pool gave fewer hosts than asked for".to_owned(),
+        };
+        let refusals = if short { vec![refusal] } else { Vec::new() };
+        Ok(Acquired { hosts, resource: Some("r-1".to_owned()), filling: false, refusals })
     }
 
-    async fn release(&self, hosts: &[MachineId]) -> Released {
+    async fn recall(&self, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {
+        self.state().searches += 1;
+        self.see()?;
+        let state = self.state();
+        let ids = state.by_token.get(launch.attempt.token.as_str());
+        Ok(ids.map(|ids| Acquired {
+            hosts: ids.iter().map(|id| state.hosts[id].clone()).collect(),
+            ..Acquired::default()
+        }))
+    }
+
+    async fn progress(&self, resource: &str) -> Result<Progress, ProviderError> {
+        self.see()?;
+        Ok(self.state().fleets[resource].progress.clone())
+    }
+
+    async fn hold(&self, resource: &str, keep: Keep) -> Result<Hold, ProviderError> {
+        self.see()?;
+        let mut state = self.state();
+        let fleet = state.fleets.get_mut(resource).unwrap();
+        fleet.holds.push(keep);
+        fleet.target = fleet.target.min(keep.total());
+        if fleet.modifying > 0 {
+            fleet.modifying -= 1;
+            return Ok(Hold::NotYet("it is modifying".to_owned()));
+        }
+        Ok(Hold::Holds)
+    }
+
+    async fn retire(&self, resource: &str) -> Result<(), ProviderError> {
+        self.see()?;
+        self.state().fleets.get_mut(resource).unwrap().retired = true;
+        Ok(())
+    }
+
+    async fn release(&self, resource: Option<&str>, hosts: &[MachineId]) -> Released {
+        let released = self.release_now(hosts);
+        // What refills does so at once.
+        if let Some(resource) = resource.filter(|name| self.state().fleets.get(*name).is_some_and(|f| f.refills)) {
+            self.bring(resource, u32::MAX);
+        }
+        released
+    }
+}
+
+impl FakeCloud {
+    fn release_now(&self, hosts: &[MachineId]) -> Released {
         let mut released = Released::default();
         let mut state = self.state();
         for id in hosts {
@@ -234,7 +354,6 @@ impl Observation for FakeCloud {
         let state = self.state();
         let of = |ids: Option<&Vec<MachineId>>| ids.into_iter().flatten().map(|id| state.hosts[id].clone()).collect();
         Ok(match search {
-            Search::Token(token) => of(state.by_token.get(token.as_str())),
             Search::Installation(installation) => state
                 .hosts
                 .values()

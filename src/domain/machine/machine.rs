@@ -39,6 +39,12 @@ pub struct MachineSnapshot {
     pub id: MachineId,
     /// The way it was got, which is also the way it is given back.
     pub api: ProviderApi,
+    /// The fleet or group that it is a member of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// The capacity units that it counts for.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub weight: u32,
     /// The request it was launched for.
     pub request_id: Option<RequestId>,
     /// The latest return it is part of.
@@ -124,6 +130,8 @@ impl Machine {
             state: MachineSnapshot {
                 id,
                 api,
+                resource: None,
+                weight: 1,
                 request_id,
                 return_id: None,
                 template_id,
@@ -171,6 +179,7 @@ impl Machine {
         keep_first(&mut state.private_ip, sighting.private_ip.as_ref());
         keep_first(&mut state.public_ip, sighting.public_ip.as_ref());
         keep_first(&mut state.zone, sighting.zone.as_ref());
+        keep_first(&mut state.resource, sighting.resource.as_ref());
         if let Some(at) = sighting.launched_at
             && state.instance_type.is_none()
         {
@@ -222,6 +231,23 @@ impl Machine {
             });
             self.state.interruption = Some(interruption);
         }
+    }
+
+    /// Notes what a launch knows of its host beside what the cloud shows: the fleet or group that it is a member of, and the
+    /// capacity units that it counts for.
+    pub fn belong(&mut self, resource: Option<&String>, weight: u32) {
+        keep_first(&mut self.state.resource, resource);
+        self.state.weight = weight;
+    }
+
+    /// Returns the fleet or group that the host is a member of.
+    pub fn resource(&self) -> Option<&str> {
+        self.state.resource.as_deref()
+    }
+
+    /// Returns the capacity units that the host counts for.
+    pub fn weight(&self) -> u32 {
+        self.state.weight
     }
 
     /// Notes under which return the host ends.
@@ -352,6 +378,15 @@ impl Machine {
         self.state.version = self.state.version.next();
         self.pending.clear();
     }
+}
+
+const fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_one(weight: &u32) -> bool {
+    *weight == 1
 }
 
 fn keep_first<T: Clone>(kept: &mut Option<T>, news: Option<&T>) {

@@ -23,6 +23,8 @@ fn sighting(status: MachineStatus) -> Sighting {
         owner: None,
         request: None,
         template: None,
+        resource: None,
+        api: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::MachineStatus;
-use crate::domain::template::PriceType;
+use crate::domain::template::{PriceType, ProviderApi};
 use crate::domain::{HostName, MachineId, Timestamp};
 
 /// One host as the cloud showed it in a complete, successful answer.
@@ -39,6 +39,12 @@ pub struct Sighting {
     pub request: Option<String>,
     /// The template on its template tag, if it has one.
     pub template: Option<String>,
+    /// The fleet or group that it is a member of.
+    #[serde(default)]
+    pub resource: Option<String>,
+    /// The way it was got, on its provider tag, if it has one.
+    #[serde(default)]
+    pub api: Option<ProviderApi>,
 }
 
 /// A notice that the cloud takes a spot host away.

@@ -192,6 +192,26 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_meaning_any_more_is_forgotten_and_nothing_else() {
+        let mut notes = Notes::default();
+        let brake = |second| {
+            let mut brake = Brake::default();
+            brake.refused("no such image", &Digest::of(&["template"]), at(second));
+            brake
+        };
+        notes.brakes.insert("old".parse().unwrap(), brake(-1_000_000));
+        notes.brakes.insert("new".parse().unwrap(), brake(0));
+        notes.lease("req-1", "a", MINUTE, at(0));
+        notes.lease("req-2", "a", MINUTE, at(1));
+        notes.nodes.insert("yesterday".to_owned(), at(60 - 86_400));
+        notes.nodes.insert("lately".to_owned(), at(61 - 86_400));
+        notes.tidy(at(60));
+        assert_eq!(notes.brakes.keys().map(TemplateId::as_str).collect::<Vec<_>>(), ["new"]);
+        assert_eq!(notes.leases.keys().collect::<Vec<_>>(), ["req-2"]);
+        assert_eq!(notes.nodes.keys().collect::<Vec<_>>(), ["lately"]);
+    }
+
+    #[test]
     fn a_clock_that_was_set_back_holds_no_duty_up() {
         let mut notes = Notes::default();
         notes.take_on(Duty::Recovery, MINUTE, at(0));

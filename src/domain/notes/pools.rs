@@ -161,6 +161,21 @@ mod tests {
         marks.failed(&pool("m6i.large", "subnet-1"), FailureClass::SubnetCapacity, None, 20, at(0));
         assert!(marks.obstacle(&pool("r5.large", "subnet-1"), 20, at(1)).is_some());
         assert!(marks.obstacle(&pool("r5.large", "subnet-1"), 5, at(1)).is_none());
+        assert!(marks.obstacle(&pool("r5.large", "subnet-2"), 20, at(1)).is_none(), "another subnet has its own");
+    }
+
+    #[test]
+    fn a_mark_counts_as_a_former_strike_for_a_quarter_of_an_hour_after_its_end() {
+        let empty = pool("m6i.large", "subnet-1");
+        let strikes_after = |second| {
+            let mut marks = PoolMarks::default();
+            marks.failed(&empty, FailureClass::Capacity, None, 1, at(0));
+            marks.tidy(at(second));
+            marks.failed(&empty, FailureClass::Capacity, None, 1, at(second));
+            marks.obstacle(&empty, 1, at(second)).unwrap().strikes
+        };
+        let over = 180 + 15 * 60;
+        assert_eq!([180, over - 1, over].map(strikes_after), [2, 2, 1]);
     }
 
     #[test]

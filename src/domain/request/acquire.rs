@@ -3,10 +3,12 @@
 //! Invariant: what open and launched attempts claim together is never more than what is wanted (INV-02).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use super::attempt::words_for;
 use super::{Attempt, AttemptState, Pool, Verdict};
 use crate::domain::failure::AttemptVerdict;
 use crate::domain::machine::{Machine, MachineStatus};
@@ -18,10 +20,46 @@ use crate::domain::{
 /// What a provider needs to launch, resolved and frozen for one request.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LaunchPlan {
-    /// Where to ask, in the order of preference.
-    pub pools: Vec<Pool>,
+    /// Where to ask, in the order of preference. The pools of a tier are asked together: where a call takes a single pool,
+    /// each is a tier of its own.
+    #[serde(alias = "pools", deserialize_with = "pools_or_tiers")]
+    pub tiers: Vec<Vec<Pool>>,
+    /// The capacity units that a host of a type counts for, where that is not 1.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<String, u32>,
+    /// How long something that launches by itself may go on doing so, if not until the request's deadline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fill_seconds: Option<u64>,
+    /// The most capacity units of one call, where that is not the operator's batch limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_limit: Option<u32>,
     /// The provider's own frozen parameters; opaque here. Holds no user data.
     pub parameters: Value,
+}
+
+impl LaunchPlan {
+    /// Returns the capacity units that a host of this type counts for.
+    pub fn weight(&self, instance_type: Option<&str>) -> u32 {
+        instance_type.and_then(|name| self.weights.get(name)).copied().unwrap_or(1)
+    }
+}
+
+/// Stores of schema 2 have a list of pools, each of which was asked alone.
+fn pools_or_tiers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Vec<Pool>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Tier {
+        Several(Vec<Pool>),
+        One(Pool),
+    }
+    let tiers = Vec::<Tier>::deserialize(deserializer)?;
+    Ok(tiers
+        .into_iter()
+        .map(|tier| match tier {
+            Tier::Several(pools) => pools,
+            Tier::One(pool) => vec![pool],
+        })
+        .collect())
 }
 
 /// The frozen verdict over one host of a settled request.
@@ -36,6 +74,9 @@ pub struct Outcome {
     pub verdict: Verdict,
 }
 
+/// How many attempts of a request may end short without a reason that lies in a pool before it is left at that.
+const MOST_FRUITLESS: usize = 3;
+
 /// An order for hosts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -46,7 +87,7 @@ pub struct Acquire {
     pub template_digest: Option<Digest>,
     /// The way the hosts are got.
     pub api: ProviderApi,
-    /// How many are wanted.
+    /// How many capacity units are wanted; where nothing is weighted, a host is one.
     pub wanted: MachineCount,
     /// The account they are charged to.
     pub account: Option<AccountName>,
@@ -77,7 +118,7 @@ impl Acquire {
         self.adopted == 0
             && self.attempts.iter().all(|attempt| match &attempt.state {
                 AttemptState::Failed { class, .. } => class.proves_nothing_was_done(),
-                AttemptState::Open | AttemptState::Launched { .. } => false,
+                AttemptState::Open | AttemptState::Filling { .. } | AttemptState::Launched { .. } => false,
             })
     }
 
@@ -90,7 +131,7 @@ impl Acquire {
             let by_us = machine.is_ending() || machine.given_up().is_some();
             host.status == MachineStatus::Terminated && shortage && !by_us
         };
-        let lost = u32::try_from(machines.iter().filter(taken_back).count()).unwrap_or(u32::MAX);
+        let lost = machines.iter().filter(taken_back).map(Machine::weight).fold(0, u32::saturating_add);
         self.lost = self.lost.max(lost.min(self.wanted.get()));
     }
 
@@ -99,18 +140,39 @@ impl Acquire {
         self.attempts.iter().any(Attempt::is_open)
     }
 
-    /// Returns the pool to ask next: the first that has not shown that it is exhausted.
-    fn next_pool(&self) -> Option<&Pool> {
-        self.plan
-            .pools
-            .iter()
-            .find(|pool| !self.attempts.iter().any(|attempt| attempt.pool == **pool && attempt.exhausted_its_pool()))
+    /// Returns whether more may come of an attempt: its outcome is not known, or it goes on launching by itself.
+    pub fn may_bring_more(&self) -> bool {
+        self.attempts.iter().any(|attempt| attempt.is_open() || attempt.filling().is_some())
+    }
+
+    /// Returns until when something that launches by itself may do so for an attempt of a request with this deadline: as
+    /// long as the template says, and only half of the time where another tier is to be asked after it.
+    pub fn fill_until(&self, attempt: &Attempt, deadline: Timestamp) -> Timestamp {
+        let begun = attempt.recorded_at;
+        let limit = self.plan.fill_seconds.map_or(deadline, |seconds| begun.after(Duration::from_secs(seconds)));
+        let is_of = |tier: &Vec<Pool>| tier.iter().any(|pool| attempt.pools.contains(pool));
+        let is_last = self.plan.tiers.last().is_none_or(is_of);
+        let share = if is_last { deadline } else { begun.after(deadline.since(begun) / 2) };
+        limit.min(share).min(deadline)
+    }
+
+    /// Returns the pools to ask next: those of the first tier that have not shown that they are exhausted.
+    fn next_pools(&self) -> Option<Vec<Pool>> {
+        if self.attempts.iter().filter(|attempt| attempt.ended_short_for_no_pool()).count() >= MOST_FRUITLESS {
+            return None;
+        }
+        let has_more = |pool: &&Pool| !self.attempts.iter().any(|attempt| attempt.has_exhausted(pool));
+        let open = |tier: &Vec<Pool>| tier.iter().filter(has_more).cloned().collect::<Vec<_>>();
+        self.plan.tiers.iter().map(open).find(|pools| !pools.is_empty())
     }
 
     /// Returns whether an attempt has failed in a way that asking elsewhere cannot mend.
     fn has_failed_for_good(&self) -> bool {
         self.attempts.iter().any(|attempt| match &attempt.state {
-            AttemptState::Open | AttemptState::Launched { .. } => false,
+            AttemptState::Open => false,
+            AttemptState::Filling { refusals, .. } | AttemptState::Launched { refusals, .. } => {
+                refusals.iter().any(|refusal| refusal.class.verdict() == AttemptVerdict::Final)
+            }
             AttemptState::Failed { class, .. } => match class.verdict() {
                 // An open verdict on a failed attempt: it could not even be sent, and nor could the next.
                 AttemptVerdict::Final | AttemptVerdict::Open => true,
@@ -123,18 +185,19 @@ impl Acquire {
 
     /// Returns whether another attempt could bring hosts that are still wanted.
     pub fn wants_attempts(&self) -> bool {
-        self.claimed() < self.wanted.get() && !self.has_failed_for_good() && self.next_pool().is_some()
+        self.claimed() < self.wanted.get() && !self.has_failed_for_good() && self.next_pools().is_some()
     }
 
     /// Writes down the attempts for everything that is still wanted, in batches on the next pool, and returns how many.
     pub(super) fn plan_attempts(&mut self, request: &RequestId, installation: &InstallationId, at: Timestamp) -> usize {
         let before = self.attempts.len();
         while self.wants_attempts() {
-            let Some(pool) = self.next_pool().cloned() else { break };
+            let Some(pools) = self.next_pools() else { break };
             let number = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
             let count = self.wanted.get().saturating_sub(self.claimed()).min(self.batch_limit.max(1));
-            let token = ClientToken::derive(installation, request, number, &pool.to_string());
-            self.attempts.push(Attempt { number, pool, count, token, recorded_at: at, state: AttemptState::Open });
+            let place: Vec<String> = pools.iter().map(Pool::to_string).collect();
+            let token = ClientToken::derive(installation, request, number, &place.join(", "));
+            self.attempts.push(Attempt { number, pools, count, token, recorded_at: at, state: AttemptState::Open });
         }
         self.attempts.len() - before
     }
@@ -143,15 +206,17 @@ impl Acquire {
     fn shortfall_reasons(&self) -> Vec<String> {
         let mut causes: BTreeMap<(String, Option<String>), Vec<String>> = BTreeMap::new();
         for attempt in &self.attempts {
-            match &attempt.state {
-                AttemptState::Failed { code, message, .. } => {
-                    causes.entry((message.clone(), code.clone())).or_default().push(attempt.pool.to_string());
-                }
-                AttemptState::Launched { hosts, .. } if *hosts < attempt.count => {
-                    let text = format!("a pool gave fewer hosts than asked for ({hosts} of {})", attempt.count);
-                    causes.entry((text, None)).or_default().push(attempt.pool.to_string());
-                }
-                AttemptState::Open | AttemptState::Launched { .. } => {}
+            let everywhere = words_for(&attempt.pools);
+            if let AttemptState::Failed { code, message, .. } = &attempt.state {
+                causes.entry((message.clone(), code.clone())).or_default().push(everywhere.clone());
+            }
+            for refusal in attempt.refusals() {
+                let pool = refusal.pool.as_ref().map_or_else(|| everywhere.clone(), Pool::to_string);
+                causes.entry((refusal.message.clone(), refusal.code.clone())).or_default().push(pool);
+            }
+            if attempt.ended_short_for_no_pool() && attempt.refusals().is_empty() {
+                let text = format!("fewer came than were asked for ({} of {})", attempt.claims(), attempt.count);
+                causes.entry((text, None)).or_default().push(everywhere);
             }
         }
         let mut causes: Vec<_> = causes.into_iter().collect();
@@ -166,7 +231,7 @@ impl Acquire {
     }
 
     /// Says how many hosts are missing and why: what the cloud refused, and what died (R-45, INV-19).
-    pub(super) fn shortfall(&self, usable: usize) -> String {
+    pub(super) fn shortfall(&self, usable: u32) -> String {
         let mut reasons = self.shortfall_reasons();
         let mut deaths: Vec<&str> = self
             .outcomes
@@ -182,7 +247,8 @@ impl Acquire {
         if dead > 0 {
             reasons.push(format!("{dead} launched and failed: {}", deaths.join(", ")));
         }
-        let lead = format!("{usable} of {} hosts are usable", self.wanted);
+        let what = if self.plan.weights.is_empty() { "hosts" } else { "capacity units" };
+        let lead = format!("{usable} of {} {what} are usable", self.wanted);
         if reasons.is_empty() { lead } else { format!("{lead}. {}", reasons.join(". ")) }
     }
 }

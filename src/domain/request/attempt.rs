@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::domain::failure::AttemptVerdict;
 use crate::domain::template::PriceType;
 use crate::domain::{ClientToken, FailureClass, Timestamp};
 
@@ -19,6 +20,38 @@ pub struct Pool {
     pub price_type: PriceType,
 }
 
+/// Shows some pools in a few words: the first, and how many more there are.
+pub(super) fn words_for(pools: &[Pool]) -> String {
+    match pools {
+        [] => "no pool".to_owned(),
+        [one] => one.to_string(),
+        [first, rest @ ..] => format!("{first} and {} more pools", rest.len()),
+    }
+}
+
+/// Why a pool gave nothing, or less than it was asked for, in a call that asked several pools or that brought hosts all
+/// the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refusal {
+    /// The pool; unset when the cloud did not say which.
+    pub pool: Option<Pool>,
+    /// The kind of failure.
+    pub class: FailureClass,
+    /// The cloud's code.
+    pub code: Option<String>,
+    /// The explanation for people.
+    pub message: String,
+}
+
+impl Refusal {
+    /// Returns whether the pool has nothing to give for the time being.
+    fn exhausts(&self, pool: &Pool) -> bool {
+        let lacks = self.class.verdict() == AttemptVerdict::NextPool;
+        lacks && self.pool.as_ref().is_none_or(|refused| refused == pool)
+    }
+}
+
 impl fmt::Display for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of = |part: &Option<String>| part.clone().unwrap_or_else(|| "(launch template)".to_owned());
@@ -32,12 +65,25 @@ impl fmt::Display for Pool {
 pub enum AttemptState {
     /// Written down; perhaps sent, perhaps not; the outcome is not known. Only the same token may be sent.
     Open,
-    /// The cloud launched so many hosts, which may be fewer than asked for.
-    Launched {
-        /// How many.
+    /// The cloud has made something that goes on launching by itself until it has brought everything, or is held.
+    Filling {
+        /// What it made: a fleet or a group.
+        resource: String,
+        /// How many capacity units it has brought so far.
         hosts: u32,
-        /// What AWS made: the reservation.
+        /// What stood in its way so far.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        refusals: Vec<Refusal>,
+    },
+    /// The cloud launched so much, which may be less than asked for, and launches no more.
+    Launched {
+        /// How many capacity units; where nothing is weighted, a host is one.
+        hosts: u32,
+        /// What AWS made: the reservation, fleet or group.
         resource: Option<String>,
+        /// Why pools gave nothing or too little.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        refusals: Vec<Refusal>,
     },
     /// The cloud launched none.
     Failed {
@@ -56,9 +102,10 @@ pub enum AttemptState {
 pub struct Attempt {
     /// Its number within the request, from 1; a changed parameter is a new number.
     pub number: u32,
-    /// Where it asks.
-    pub pool: Pool,
-    /// How many hosts it asks for.
+    /// Where it asks: one pool, or several among which the cloud chooses.
+    #[serde(alias = "pool", deserialize_with = "one_or_several")]
+    pub pools: Vec<Pool>,
+    /// How many capacity units it asks for; where nothing is weighted, a host is one.
     pub count: u32,
     /// The token it is sent with, each time.
     pub token: ClientToken,
@@ -75,23 +122,72 @@ impl Attempt {
         matches!(self.state, AttemptState::Open)
     }
 
-    /// Returns how many hosts the attempt has launched, or may have launched.
+    /// Returns what goes on launching for this attempt by itself.
+    pub fn filling(&self) -> Option<&str> {
+        match &self.state {
+            AttemptState::Filling { resource, .. } => Some(resource),
+            AttemptState::Open | AttemptState::Launched { .. } | AttemptState::Failed { .. } => None,
+        }
+    }
+
+    /// Returns how many capacity units the attempt has launched, or may have launched or may yet launch.
     pub fn claims(&self) -> u32 {
-        match self.state {
+        match &self.state {
             AttemptState::Open => self.count,
-            AttemptState::Launched { hosts, .. } => hosts,
+            // Weights may bring a little more than was asked for.
+            AttemptState::Filling { hosts, .. } => self.count.max(*hosts),
+            AttemptState::Launched { hosts, .. } => *hosts,
             AttemptState::Failed { .. } => 0,
         }
     }
 
-    /// Returns whether the pool has shown that it has no more to give.
-    pub fn exhausted_its_pool(&self) -> bool {
+    /// Returns how many capacity units the attempt is known to have launched.
+    pub fn brought(&self) -> u32 {
         match &self.state {
-            AttemptState::Open => false,
-            AttemptState::Launched { hosts, .. } => *hosts < self.count,
+            AttemptState::Filling { hosts, .. } | AttemptState::Launched { hosts, .. } => *hosts,
+            AttemptState::Open | AttemptState::Failed { .. } => 0,
+        }
+    }
+
+    /// Returns why pools refused, each with its pool.
+    pub fn refusals(&self) -> &[Refusal] {
+        match &self.state {
+            AttemptState::Filling { refusals, .. } | AttemptState::Launched { refusals, .. } => refusals,
+            AttemptState::Open | AttemptState::Failed { .. } => &[],
+        }
+    }
+
+    /// Returns whether the attempt has shown that this pool has no more to give.
+    pub fn has_exhausted(&self, pool: &Pool) -> bool {
+        match &self.state {
+            AttemptState::Open | AttemptState::Filling { .. } => false,
+            AttemptState::Launched { refusals, .. } => {
+                self.pools.contains(pool) && refusals.iter().any(|refusal| refusal.exhausts(pool))
+            }
             AttemptState::Failed { class, .. } => {
-                matches!(class, FailureClass::Capacity | FailureClass::SubnetCapacity)
+                class.verdict() == AttemptVerdict::NextPool && self.pools.contains(pool)
             }
         }
     }
+
+    /// Returns whether the attempt ended short though no pool was shown to be exhausted: the cloud slowed down, or gave no
+    /// reason.
+    pub fn ended_short_for_no_pool(&self) -> bool {
+        matches!(&self.state, AttemptState::Launched { hosts, refusals, .. }
+            if *hosts < self.count && !refusals.iter().any(|refusal| refusal.class.verdict() == AttemptVerdict::NextPool))
+    }
+}
+
+/// Stores of schema 2 have one pool.
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Pool>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Pools {
+        Several(Vec<Pool>),
+        One(Pool),
+    }
+    Ok(match Pools::deserialize(deserializer)? {
+        Pools::Several(pools) => pools,
+        Pools::One(pool) => vec![pool],
+    })
 }

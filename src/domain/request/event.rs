@@ -31,6 +31,15 @@ pub enum RequestEvent {
         /// The token it is sent with.
         token: ClientToken,
     },
+    /// The cloud has made something that goes on launching by itself.
+    ResourceMade {
+        /// The request.
+        request_id: RequestId,
+        /// The attempt's number within the request.
+        attempt: u32,
+        /// What it made: a fleet or a group.
+        resource: String,
+    },
     /// The outcome of a create call is known.
     IntentResolved {
         /// The request.

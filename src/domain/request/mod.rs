@@ -7,10 +7,11 @@ mod give_back;
 mod policy;
 mod recovery;
 mod request;
+mod resolving;
 mod status;
 
 pub use acquire::{Acquire, LaunchPlan, Outcome};
-pub use attempt::{Attempt, AttemptState, Pool};
+pub use attempt::{Attempt, AttemptState, Pool, Refusal};
 pub use event::RequestEvent;
 pub use give_back::{Return, ReturnItem};
 pub use policy::{OverMaximum, PartialStatus, RequestPolicy, Verdict};

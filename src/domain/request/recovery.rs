@@ -73,7 +73,7 @@ impl Request {
     /// # Errors
     /// [`DomainError::InvalidTransition`] never in practice; the table is asked all the same.
     pub fn abandon(&mut self, after: Duration) -> Result<bool, DomainError> {
-        let open = self.as_acquire().is_none_or(Acquire::has_open_attempt);
+        let open = self.as_acquire().is_none_or(Acquire::may_bring_more);
         if self.is_claimed() || open {
             return Ok(false);
         }
@@ -100,17 +100,16 @@ impl Request {
         }
     }
 
-    /// Takes in hosts of an open request that were found by its tag and that no attempt accounts for, if it still lacks
-    /// as many. Returns whether it did.
-    pub fn adopt_more(&mut self, hosts: &[MachineId]) -> bool {
-        let number = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
+    /// Takes in a host of an open request that was found by its tag and that no attempt accounts for, if the request still
+    /// lacks as many capacity units. Returns whether it did.
+    pub fn adopt_more(&mut self, host: &MachineId, units: u32) -> bool {
         let settled = self.is_settled();
         let Body::Acquire(acquire) = &mut self.state.body else { return false };
-        if settled || acquire.has_open_attempt() || acquire.claimed().saturating_add(number) > acquire.wanted.get() {
+        if settled || acquire.may_bring_more() || acquire.claimed().saturating_add(units) > acquire.wanted.get() {
             return false;
         }
-        acquire.adopted = acquire.adopted.saturating_add(number);
-        let (request_id, machine_ids) = (self.state.id.clone(), hosts.to_vec());
+        acquire.adopted = acquire.adopted.saturating_add(units);
+        let (request_id, machine_ids) = (self.state.id.clone(), vec![host.clone()]);
         self.pending.push(RequestEvent::HostsAdopted { request_id, machine_ids });
         true
     }

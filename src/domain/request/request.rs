@@ -4,21 +4,21 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attempt::words_for;
 use super::{
-    Acquire, AttemptState, LaunchPlan, Outcome, PartialStatus, RequestEvent, RequestPolicy, RequestStatus, Return,
-    ReturnItem, Verdict,
+    Acquire, LaunchPlan, Outcome, PartialStatus, RequestEvent, RequestPolicy, RequestStatus, Return, ReturnItem,
+    Verdict,
 };
-use crate::domain::failure::AttemptVerdict;
 use crate::domain::machine::{Machine, MachineStatus};
 use crate::domain::template::Template;
 use crate::domain::{
-    AccountName, DomainError, FailureClass, InstallationId, MachineCount, MachineId, Moment, RequestId, Timestamp,
-    Version,
+    AccountName, DomainError, InstallationId, MachineCount, MachineId, Moment, RequestId, Timestamp, Version,
 };
 
 /// What a request is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
+#[expect(clippy::large_enum_variant, reason = "a call has few requests at a time")]
 pub enum Body {
     /// To get hosts.
     Acquire(Acquire),
@@ -77,8 +77,8 @@ impl Request {
             api: template.api(),
             wanted,
             account,
+            batch_limit: plan.batch_limit.unwrap_or(policy.batch_limit),
             plan,
-            batch_limit: policy.batch_limit,
             attempts: Vec::new(),
             adopted: 0,
             lost: 0,
@@ -145,75 +145,10 @@ impl Request {
             request_id: self.state.id.clone(),
             attempt: attempt.number,
             count: attempt.count,
-            pool: attempt.pool.to_string(),
+            pool: words_for(&attempt.pools),
             token: attempt.token.clone(),
         }));
         planned
-    }
-
-    /// Takes in that an attempt launched `hosts` hosts. Returns false when its outcome was known already (another
-    /// process sent the same token and was faster).
-    pub fn attempt_launched(&mut self, number: u32, hosts: u32, resource: Option<String>) -> bool {
-        self.resolve(number, AttemptState::Launched { hosts, resource })
-    }
-
-    /// Takes in that an attempt's call failed. An ambiguous failure leaves the attempt open with its token.
-    pub fn attempt_failed(&mut self, number: u32, class: FailureClass, code: Option<String>, message: String) -> bool {
-        if self.is_settled() {
-            return false;
-        }
-        match class.verdict() {
-            AttemptVerdict::Open => {
-                self.state.message = message;
-                return false;
-            }
-            AttemptVerdict::SmallerBatch => {
-                if let Body::Acquire(acquire) = &mut self.state.body
-                    && let Some(count) = acquire.attempts.iter().find(|a| a.number == number).map(|a| a.count)
-                {
-                    acquire.batch_limit = acquire.batch_limit.min(count / 2).max(1);
-                }
-            }
-            AttemptVerdict::NextPool | AttemptVerdict::Final => {}
-        }
-        self.resolve(number, AttemptState::Failed { class, code, message })
-    }
-
-    /// Takes in that an attempt that nobody had sent before could not be sent, so that it launched nothing.
-    pub fn attempt_not_sent(
-        &mut self,
-        number: u32,
-        class: FailureClass,
-        code: Option<String>,
-        message: String,
-    ) -> bool {
-        self.resolve(number, AttemptState::Failed { class, code, message })
-    }
-
-    /// Gives an attempt up whose outcome could not be learnt and of which no host was found for long enough.
-    pub fn attempt_given_up(&mut self, number: u32) -> bool {
-        let message = "the outcome of the call was never learnt, and no host bears its token".to_owned();
-        self.resolve(number, AttemptState::Failed { class: FailureClass::Unknown, code: None, message })
-    }
-
-    fn resolve(&mut self, number: u32, state: AttemptState) -> bool {
-        if self.is_settled() {
-            return false;
-        }
-        let Body::Acquire(acquire) = &mut self.state.body else { return false };
-        let Some(attempt) = acquire.attempts.iter_mut().find(|a| a.number == number && a.is_open()) else {
-            return false;
-        };
-        let (launched, failure, code) = match &state {
-            AttemptState::Open => return false,
-            AttemptState::Launched { hosts, .. } => (*hosts, None, None),
-            AttemptState::Failed { class, code, .. } => (0, Some(*class), code.clone()),
-        };
-        attempt.state = state;
-        self.state.message = String::new();
-        let (request_id, attempt) = (self.state.id.clone(), number);
-        self.pending.push(RequestEvent::IntentResolved { request_id, attempt, launched, failure, code });
-        true
     }
 
     /// Settles the request if no part of it can change any more, given all its hosts. Returns whether it did.
@@ -227,10 +162,11 @@ impl Request {
         let expired = self.is_expired(at);
         match &mut self.state.body {
             Body::Acquire(acquire) => {
-                if acquire.has_open_attempt() || (acquire.wants_attempts() && !expired) {
+                if acquire.may_bring_more() || (acquire.wants_attempts() && !expired) {
                     return Ok(false);
                 }
                 let mut outcomes = Vec::with_capacity(machines.len());
+                let mut usable: u32 = 0;
                 for machine in machines {
                     let verdict = Verdict::over(machine, expired, at, policy);
                     // Nobody else ends what we report as failed, so it is reported once the cloud took our order.
@@ -238,11 +174,13 @@ impl Request {
                     if verdict == Verdict::Executing || failed_yet_held {
                         return Ok(false);
                     }
+                    if verdict == Verdict::Usable {
+                        usable = usable.saturating_add(machine.weight());
+                    }
                     outcomes.push(Outcome { machine_id: machine.id().clone(), status: machine.status(), verdict });
                 }
-                let usable = outcomes.iter().filter(|o| o.verdict == Verdict::Usable).count();
                 acquire.outcomes = outcomes;
-                let wanted = acquire.wanted.get() as usize;
+                let wanted = acquire.wanted.get();
                 let message = if usable >= wanted { String::new() } else { acquire.shortfall(usable) };
                 let to = match policy.partial {
                     _ if usable == 0 => RequestStatus::CompleteWithError,
@@ -360,4 +298,4 @@ impl Request {
 
 #[cfg(test)]
 #[path = "request_tests.rs"]
-mod tests;
+pub(super) mod tests;

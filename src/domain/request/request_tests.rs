@@ -6,19 +6,20 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::FailureClass;
 use crate::domain::machine::{Origin, Sighting};
-use crate::domain::request::{OverMaximum, Pool};
+use crate::domain::request::{Attempt, OverMaximum, Pool, Refusal};
 use crate::domain::template::{Attribute, AttributeType, Attributes, PriceType, ProviderApi, TemplateParts};
 
-fn at(seconds: i64) -> Timestamp {
+pub(in crate::domain::request) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(1_760_000_000 + seconds)
 }
 
-fn installation() -> InstallationId {
+pub(in crate::domain::request) fn installation() -> InstallationId {
     "grid-1".parse().unwrap()
 }
 
-fn template() -> Template {
+pub(in crate::domain::request) fn template() -> Template {
     let attribute = |name: &str, kind, value: &str| (name.to_owned(), Attribute(kind, value.to_owned()));
     Template::new(TemplateParts {
         id: "small".parse().unwrap(),
@@ -37,16 +38,25 @@ fn template() -> Template {
     .unwrap()
 }
 
-fn plan(pools: usize) -> LaunchPlan {
-    let pool = |n| Pool {
+pub(in crate::domain::request) fn pool(n: usize) -> Pool {
+    Pool {
         instance_type: Some("m6i.large".to_owned()),
         subnet: Some(format!("subnet-{n}")),
         price_type: PriceType::OnDemand,
-    };
-    LaunchPlan { pools: (0..pools).map(pool).collect(), parameters: serde_json::Value::Null }
+    }
 }
 
-fn request(wanted: u32, pools: usize, policy: &RequestPolicy) -> Request {
+pub(in crate::domain::request) fn plan(pools: usize) -> LaunchPlan {
+    LaunchPlan { tiers: (0..pools).map(|n| vec![pool(n)]).collect(), ..LaunchPlan::default() }
+}
+
+/// That pools lack hosts; that all do that were asked when `pool` is unset.
+pub(in crate::domain::request) fn lacking(pool: Option<Pool>) -> Vec<Refusal> {
+    let code = Some("InsufficientInstanceCapacity".to_owned());
+    vec![Refusal { pool, class: FailureClass::Capacity, code, message: "none left".to_owned() }]
+}
+
+pub(in crate::domain::request) fn request(wanted: u32, pools: usize, policy: &RequestPolicy) -> Request {
     let id = "req-6b1f2c4e-2a51-4c3e-9d52-1f0a7c9be101".parse().unwrap();
     let mut request = Request::acquire(id, &template(), wanted.try_into().unwrap(), None, plan(pools), policy, at(0));
     request.plan_attempts(&installation(), at(0).into());
@@ -69,10 +79,12 @@ fn sighting(n: usize, status: MachineStatus) -> Sighting {
         owner: None,
         request: None,
         template: None,
+        resource: None,
+        api: None,
     }
 }
 
-fn host(n: usize, status: MachineStatus) -> Machine {
+pub(in crate::domain::request) fn host(n: usize, status: MachineStatus) -> Machine {
     Machine::seen(&sighting(n, status), ProviderApi::Simulated, Origin::HostFactory, at(0))
 }
 
@@ -92,10 +104,10 @@ fn three_hundred_hosts_are_three_attempts_with_their_own_tokens() {
 fn what_a_pool_does_not_give_is_asked_of_the_next_as_a_new_attempt() {
     let policy = RequestPolicy::default();
     let mut request = request(10, 2, &policy);
-    assert!(request.attempt_launched(1, 4, None));
+    assert!(request.attempt_launched(1, 4, None, lacking(None)));
     assert_eq!(request.plan_attempts(&installation(), at(1).into()), 1);
     let attempts = &request.as_acquire().unwrap().attempts;
-    assert_eq!((attempts[1].count, attempts[1].pool.subnet.as_deref()), (6, Some("subnet-1")));
+    assert_eq!((attempts[1].count, attempts[1].pools[0].subnet.as_deref()), (6, Some("subnet-1")));
     assert_ne!(attempts[0].token, attempts[1].token);
     request.attempt_failed(
         2,
@@ -133,8 +145,8 @@ fn too_large_a_batch_is_halved_down_to_one_and_then_final() {
 #[test]
 fn an_outcome_is_taken_in_once() {
     let mut request = request(2, 1, &RequestPolicy::default());
-    assert!(request.attempt_launched(1, 2, None));
-    assert!(!request.attempt_launched(1, 2, None));
+    assert!(request.attempt_launched(1, 2, None, Vec::new()));
+    assert!(!request.attempt_launched(1, 2, None, Vec::new()));
     assert!(!request.attempt_failed(1, FailureClass::Capacity, None, String::new()));
 }
 
@@ -142,7 +154,7 @@ fn an_outcome_is_taken_in_once() {
 fn a_short_request_is_complete_with_its_reasons_and_an_empty_one_is_an_error() {
     let policy = RequestPolicy::default();
     let mut short = request(2, 1, &policy);
-    short.attempt_launched(1, 1, None);
+    short.attempt_launched(1, 1, None, lacking(None));
     assert!(short.settle(&[host(1, MachineStatus::Running)], &policy, at(5).into()).unwrap());
     assert_eq!(short.status(), RequestStatus::Complete);
     assert!(short.message().starts_with("1 of 2 hosts are usable"), "{}", short.message());
@@ -155,7 +167,7 @@ fn a_short_request_is_complete_with_its_reasons_and_an_empty_one_is_an_error() {
 
     let strict = RequestPolicy { partial: PartialStatus::CompleteWithError, ..policy };
     let mut short = request(2, 1, &strict);
-    short.attempt_launched(1, 1, None);
+    short.attempt_launched(1, 1, None, lacking(None));
     short.settle(&[host(1, MachineStatus::Running)], &strict, at(5).into()).unwrap();
     assert_eq!(short.status(), RequestStatus::CompleteWithError);
 }
@@ -164,7 +176,7 @@ fn a_short_request_is_complete_with_its_reasons_and_an_empty_one_is_an_error() {
 fn a_failed_host_keeps_the_request_running_until_the_cloud_took_the_order_to_end_it() {
     let policy = RequestPolicy::default();
     let mut request = request(1, 1, &policy);
-    request.attempt_launched(1, 1, None);
+    request.attempt_launched(1, 1, None, Vec::new());
     let mut stuck = host(1, MachineStatus::Pending);
     assert!(!request.settle(std::slice::from_ref(&stuck), &policy, at(181).into()).unwrap());
     stuck.end_accepted(at(182), "stuck");
@@ -176,7 +188,7 @@ fn a_failed_host_keeps_the_request_running_until_the_cloud_took_the_order_to_end
 fn a_verdict_is_frozen() {
     let policy = RequestPolicy::default();
     let mut request = request(1, 1, &policy);
-    request.attempt_launched(1, 1, None);
+    request.attempt_launched(1, 1, None, Vec::new());
     request.settle(&[host(1, MachineStatus::Running)], &policy, at(5).into()).unwrap();
     let settled = request.snapshot().clone();
     assert!(!request.settle(&[host(1, MachineStatus::Terminated)], &policy, at(99_999).into()).unwrap());
@@ -210,7 +222,7 @@ proptest! {
         wanted in 1_u32..400,
         pools in 1_usize..4,
         batch in 1_u32..120,
-        steps in proptest::collection::vec((0_usize..(3 + FailureClass::ALL.len()), 0_u32..130, 0_i64..2000), 1..60),
+        steps in proptest::collection::vec((0_usize..(5 + FailureClass::ALL.len()), 0_u32..130, 0_i64..2000), 1..60),
     ) {
         let policy = RequestPolicy {
             batch_limit: batch,
@@ -223,10 +235,7 @@ proptest! {
         for (step, number, second) in steps {
             let before = request.snapshot().clone();
             let launched = |request: &Request| -> u32 {
-                request.as_acquire().unwrap().attempts.iter().map(|a| match a.state {
-                    AttemptState::Launched { hosts, .. } => hosts,
-                    AttemptState::Open | AttemptState::Failed { .. } => 0,
-                }).sum()
+                request.as_acquire().unwrap().attempts.iter().map(Attempt::brought).sum()
             };
             match step {
                 0 => { request.plan_attempts(&installation(), at(second).into()); }
@@ -234,15 +243,25 @@ proptest! {
                 2 => {
                     let sought = request.as_acquire().unwrap().attempts.iter().find(|a| a.number == number).cloned();
                     if let Some(attempt) = sought {
-                        let hosts = attempt.count.min(number / 2 + 1);
-                        if request.attempt_launched(attempt.number, hosts, None) {
+                        let hosts = attempt.count.min(number / 2 + 1).max(attempt.brought());
+                        let refusals = if second % 2 == 0 { lacking(None) } else { Vec::new() };
+                        let came = hosts - attempt.brought();
+                        if request.attempt_launched(attempt.number, hosts, None, refusals) {
                             let first = machines.len();
-                            machines.extend((0..hosts as usize).map(|n| host(first + n, MachineStatus::Running)));
+                            machines.extend((0..came as usize).map(|n| host(first + n, MachineStatus::Running)));
                         }
                     }
                 }
+                3 => { request.attempt_filling(number, format!("fleet-{number}")); }
+                4 => {
+                    let sought = request.as_acquire().unwrap().attempts.iter().find(|a| a.number == number).cloned();
+                    if let Some(attempt) = sought.filter(|a| a.filling().is_some() && a.brought() < a.count) {
+                        request.attempt_progress(number, attempt.brought() + 1, None);
+                        machines.push(host(machines.len(), MachineStatus::Running));
+                    }
+                }
                 _ => {
-                    let class = FailureClass::ALL[step - 3];
+                    let class = FailureClass::ALL[step - 5];
                     request.attempt_failed(number, class, None, format!("{class:?}"));
                 }
             }
@@ -252,7 +271,7 @@ proptest! {
             let tokens: HashSet<_> = acquire.attempts.iter().map(|a| a.token.clone()).collect();
             prop_assert_eq!(tokens.len(), acquire.attempts.len(), "a token for each attempt");
             prop_assert!(!before.status.is_settled() || before == *request.snapshot(), "settled is settled");
-            prop_assert!(!request.is_settled() || !acquire.has_open_attempt());
+            prop_assert!(!request.is_settled() || !acquire.may_bring_more());
         }
     }
 }
@@ -270,7 +289,7 @@ fn row_74_hosts_that_are_taken_back_for_want_of_capacity_are_asked_for_again_onc
     };
     let policy = RequestPolicy::default();
     let mut request = request(2, 1, &policy);
-    assert!(request.attempt_launched(1, 2, None));
+    assert!(request.attempt_launched(1, 2, None, Vec::new()));
     let lost = [taken_back(1), host(2, MachineStatus::Running)];
     for _ in 0..3 {
         request.count_lost(&lost);
@@ -278,7 +297,7 @@ fn row_74_hosts_that_are_taken_back_for_want_of_capacity_are_asked_for_again_onc
     assert_eq!(request.plan_attempts(&installation(), at(5).into()), 1);
     assert_eq!(request.as_acquire().unwrap().attempts.last().unwrap().count, 1);
     assert!(!request.settle(&lost, &policy, at(6).into()).unwrap(), "another is on its way");
-    assert!(request.attempt_launched(2, 1, None));
+    assert!(request.attempt_launched(2, 1, None, Vec::new()));
     let hosts = [taken_back(1), host(2, MachineStatus::Running), host(3, MachineStatus::Running)];
     assert!(request.settle(&hosts, &policy, at(7).into()).unwrap());
     assert_eq!(request.status(), RequestStatus::Complete);

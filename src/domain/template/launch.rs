@@ -8,6 +8,7 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::FleetSettings;
 use crate::domain::Digest;
 
 /// The machine image, as the operator named it.
@@ -190,4 +191,7 @@ pub struct LaunchSettings {
     pub metadata: MetadataOptions,
     /// Threads a core, 1 or 2; 1 switches simultaneous multithreading off.
     pub threads_per_core: Option<u8>,
+    /// What a fleet or group is asked for besides.
+    #[serde(skip_serializing_if = "FleetSettings::is_default")]
+    pub fleet: FleetSettings,
 }

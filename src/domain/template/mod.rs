@@ -1,10 +1,15 @@
 //! Templates: what an operator offers the grid, and how such hosts are launched.
 
 mod attributes;
+mod fleet;
+mod instance_shape;
 mod launch;
+mod rules;
 mod template;
 
 pub use attributes::{Attribute, AttributeType, Attributes};
+pub use fleet::{AllocationStrategy, FleetSettings, InstanceRequirements, OnDemandShare, Span};
+pub use instance_shape::{Architecture, Gpus, InstanceShape};
 pub use launch::{
     Image, LaunchSettings, LaunchTemplate, MetadataOptions, NetworkInterface, Tenancy, UserData, Volume, WeightedType,
 };

@@ -33,16 +33,59 @@ impl fmt::Display for ProviderKind {
 pub enum ProviderApi {
     /// EC2 `RunInstances`.
     RunInstances,
+    /// An EC2 Fleet that launches once and answers with its hosts.
+    Ec2FleetInstant,
+    /// An EC2 Fleet that launches until it has brought everything.
+    Ec2FleetRequest,
+    /// An EC2 Fleet that also replaces what ends.
+    Ec2FleetMaintain,
+    /// A Spot Fleet request that launches until it has brought everything.
+    SpotFleetRequest,
+    /// A Spot Fleet request that also replaces what ends.
+    SpotFleetMaintain,
+    /// An Auto Scaling group.
+    AutoScaling,
     /// The simulated provider.
     Simulated,
 }
 
 impl ProviderApi {
+    /// Every way, for tests and tables.
+    pub const ALL: [Self; 8] = [
+        Self::RunInstances,
+        Self::Ec2FleetInstant,
+        Self::Ec2FleetRequest,
+        Self::Ec2FleetMaintain,
+        Self::SpotFleetRequest,
+        Self::SpotFleetMaintain,
+        Self::AutoScaling,
+        Self::Simulated,
+    ];
+
+    /// Returns whether what AWS makes for a request goes on launching by itself, and so has to be held before its hosts are
+    /// ended.
+    pub const fn launches_by_itself(self) -> bool {
+        match self {
+            Self::Ec2FleetRequest
+            | Self::Ec2FleetMaintain
+            | Self::SpotFleetRequest
+            | Self::SpotFleetMaintain
+            | Self::AutoScaling => true,
+            Self::RunInstances | Self::Ec2FleetInstant | Self::Simulated => false,
+        }
+    }
+
     /// Returns who is behind this way.
     pub const fn kind(self) -> ProviderKind {
         match self {
-            Self::RunInstances => ProviderKind::Aws,
             Self::Simulated => ProviderKind::Simulated,
+            Self::RunInstances
+            | Self::Ec2FleetInstant
+            | Self::Ec2FleetRequest
+            | Self::Ec2FleetMaintain
+            | Self::SpotFleetRequest
+            | Self::SpotFleetMaintain
+            | Self::AutoScaling => ProviderKind::Aws,
         }
     }
 }
@@ -134,42 +177,7 @@ impl Template {
     /// [`DomainError::Validation`] when there is neither an image, type and subnet nor a launch template that could
     /// name them, or when settings contradict each other.
     pub fn new(parts: TemplateParts) -> Result<Self, DomainError> {
-        let launch = &parts.launch;
-        let missing = |field, what| {
-            DomainError::validation(field, format!("is missing; name {what} (or a launchTemplateId that does)"))
-        };
-        if parts.api.kind() == ProviderKind::Aws && launch.launch_template.is_none() {
-            if launch.image.is_none() {
-                return Err(missing("imageId", "the machine image"));
-            }
-            if launch.instance_types.is_empty() {
-                return Err(missing("vmType", "the instance type"));
-            }
-            if launch.subnets.is_empty() {
-                return Err(missing("subnetId", "a subnet"));
-            }
-        }
-        if launch.root_volume.is_some() && launch.image.is_none() && parts.api.kind() == ProviderKind::Aws {
-            return Err(DomainError::validation(
-                "rootDeviceVolumeSize",
-                "changes the root volume of an image, so imageId must be named in the template",
-            ));
-        }
-        if launch.max_spot_price.is_some() && parts.price_type == PriceType::OnDemand {
-            return Err(DomainError::validation(
-                "maxSpotPrice",
-                "is for spot hosts; set priceType to spot or remove it",
-            ));
-        }
-        if launch.tenancy == Some(super::Tenancy::Host) && parts.price_type == PriceType::Spot {
-            return Err(DomainError::validation("tenancy", "host cannot be had as spot"));
-        }
-        if launch.public_ip.is_some() && matches!(launch.interface, Some(super::NetworkInterface::Efa { count: 2.. })) {
-            return Err(DomainError::validation(
-                "publicIpAssignment",
-                "cannot be set with several network interfaces; AWS assigns a public address to a single one only",
-            ));
-        }
+        super::rules::check(&parts)?;
         Ok(Self(Arc::new(parts)))
     }
 

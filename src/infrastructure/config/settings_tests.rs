@@ -431,6 +431,7 @@ fn the_samples_can_be_loaded() {
         settings.instance.clone(),
         settings.provider_kind,
         settings.templates.clone(),
+        std::sync::Arc::new(crate::infrastructure::instance_types::KnownInstanceTypes::new("")),
     );
     let listing = crate::application::ports::TemplateCatalogue::list(&catalogue).unwrap();
     assert_eq!((listing.templates.len(), listing.refused.len()), (3, 0), "{:?}", listing.refused);

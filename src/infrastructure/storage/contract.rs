@@ -133,6 +133,8 @@ fn sighting_of(machine: &Machine, status: MachineStatus) -> crate::domain::machi
         owner: None,
         request: None,
         template: None,
+        resource: None,
+        api: None,
     }
 }
 
@@ -301,7 +303,10 @@ pub(super) async fn committed_hosts_are_open_orders_and_held_machines_of_settled
     assert_eq!(count().await, 6);
     // Settling the open order leaves its one live host.
     let only = store.machines_of(&acquire_id(1)).await.unwrap();
-    assert!(open.plan_attempts(&"grid-1".parse().unwrap(), at(1).into()) > 0 && open.attempt_launched(1, 5, None));
+    assert!(
+        open.plan_attempts(&"grid-1".parse().unwrap(), at(1).into()) > 0
+            && open.attempt_launched(1, 5, None, Vec::new())
+    );
     assert!(open.settle(&only, &RequestPolicy::default(), at(100_000).into()).unwrap());
     commit(&*store, requests(&mut open)).await;
     assert_eq!(count().await, 2);

@@ -21,7 +21,7 @@ pub(super) fn path_in(work_dir: &Path, file: &str) -> Result<PathBuf, StorageErr
 }
 
 /// Returns the path of a file in the data folder, having made the folder if need be.
-pub(super) fn path_in_made(work_dir: &Path, file: &str) -> Result<PathBuf, StorageError> {
+pub(in crate::infrastructure) fn path_in_made(work_dir: &Path, file: &str) -> Result<PathBuf, StorageError> {
     let folder = folder(work_dir)?;
     files::private_folder(&folder)?;
     Ok(folder.join(file))

@@ -233,15 +233,18 @@ pub(super) async fn checking_counts_what_there_is<H: KeptHarness>(harness: &H) {
     let contents = report.contents.unwrap();
     assert_eq!(contents.requests.values().sum::<usize>(), 2);
     assert_eq!(contents.machines.get("running"), Some(&1));
-    assert_eq!((contents.machines.len(), contents.templates, contents.schema), (2, 1, 2));
+    assert_eq!((contents.machines.len(), contents.templates, contents.schema), (2, 1, 3));
     assert_eq!(contents.undelivered, Some(contents.events));
     assert_eq!(contents.last_commit, Some(at(10)));
     assert_eq!(report.copies.len(), 1);
     assert!(report.copies[0].contents.is_ok());
 }
 
-async fn is_schema_2<H: KeptHarness>(harness: &H) {
-    assert_eq!(H::schema_of(&harness.file()), 2);
+/// The schema of today.
+const NEWEST: u64 = 3;
+
+async fn is_migrated<H: KeptHarness>(harness: &H) {
+    assert_eq!(H::schema_of(&harness.file()), NEWEST);
     let store = harness.open();
     assert!(store.unclaimed(Timestamp::from_millis(i64::MAX)).await.unwrap().is_empty());
     let request = store.request(&acquire_id(1)).await.unwrap().unwrap();
@@ -284,7 +287,7 @@ pub(super) async fn schema_1_comes_up_as_schema_2_with_everything_claimed<H: Kep
     hosts[0].list();
     let changes = Changes { machines: hosts.iter_mut().collect(), ..Changes::default() };
     harness.open().commit(changes, at(50)).await.unwrap();
-    is_schema_2(harness).await;
+    is_migrated(harness).await;
     // What comes after is not claimed by itself.
     let mut request = samples::acquire(8, 1);
     let changes = Changes { requests: vec![&mut request], ..Changes::default() };
@@ -300,7 +303,7 @@ pub(super) async fn before_a_migration_the_old_file_is_kept<H: KeptHarness>(harn
     commit_another(harness, 3).await.unwrap();
     commit_another(harness, 4).await.unwrap();
     let kept = super::place::beside(&harness.file(), "schema-1");
-    assert_eq!((H::schema_of(&kept), H::schema_of(&harness.file())), (1, 2));
+    assert_eq!((H::schema_of(&kept), H::schema_of(&harness.file())), (1, NEWEST));
     let report = harness.keeper().examine().await.unwrap();
     let copy = report.copies.iter().find(|copy| copy.path == kept).unwrap();
     assert_eq!(copy.contents.as_ref().unwrap().requests.values().sum::<usize>(), 3);
@@ -316,7 +319,7 @@ pub(super) async fn child_migrates<H: KeptHarness>() {
 pub(super) fn killed_in_migration<H: KeptHarness>(harness: &H, module: &str) {
     let path = module.split_once("::").map_or(module, |(_, path)| path);
     let child = format!("{path}::child_migrates");
-    let mut schemas = [0, 0];
+    let mut schemas = [0; 3];
     for turn in 0..12_u32 {
         let _ = fs::remove_dir_all(harness.work().join("data"));
         harness.write_schema_1();
@@ -333,20 +336,20 @@ pub(super) fn killed_in_migration<H: KeptHarness>(harness: &H, module: &str) {
         let _ = writer.kill();
         let _ = writer.wait();
         let schema = H::schema_of(&harness.file());
-        assert!(schema == 2 || fs::read(harness.file()).unwrap().len() >= before.len());
+        assert!(schema == NEWEST || fs::read(harness.file()).unwrap().len() >= before.len());
         schemas[usize::try_from(schema).unwrap() - 1] += 1;
         block_on(async {
             let report = harness.keeper().examine().await.unwrap();
             assert_eq!(report.condition, Condition::Whole, "{report:?}");
             commit_another(harness, 4).await.unwrap();
-            is_schema_2_after_kill(harness).await;
+            is_migrated_after_kill(harness).await;
         });
     }
     assert!(schemas.iter().sum::<i32>() == 12, "{schemas:?}");
 }
 
-async fn is_schema_2_after_kill<H: KeptHarness>(harness: &H) {
-    assert_eq!(H::schema_of(&harness.file()), 2);
+async fn is_migrated_after_kill<H: KeptHarness>(harness: &H) {
+    assert_eq!(H::schema_of(&harness.file()), NEWEST);
     assert!(harness.open().unclaimed(Timestamp::from_millis(i64::MAX)).await.unwrap().is_empty());
     assert!(super::place::beside(&harness.file(), "schema-1").exists());
 }

@@ -63,8 +63,10 @@ pub(super) fn acquire(number: u32, wanted: u32) -> Request {
         price_type: PriceType::Spot,
     };
     let plan = LaunchPlan {
-        pools: vec![pool("subnet-a"), pool("subnet-b")],
+        tiers: vec![vec![pool("subnet-a")], vec![pool("subnet-b")]],
         parameters: serde_json::json!({"imageId": "ami-1", "nested": {"numbers": [1, 2.5, null, true]}}),
+        weights: [("m6i.large".to_owned(), 2)].into(),
+        ..LaunchPlan::default()
     };
     let account = Some("grid account".parse().unwrap());
     Request::acquire(acquire_id(number), &template(), wanted, account, plan, &RequestPolicy::default(), at(0))
@@ -86,7 +88,7 @@ pub(super) fn settled(number: u32) -> (Request, Vec<Machine>) {
     assert_eq!(request.plan_attempts(&installation, at(1).into()), 1);
     assert!(request.attempt_failed(1, FailureClass::Capacity, Some("Insufficient".to_owned()), "none left".to_owned()));
     assert_eq!(request.plan_attempts(&installation, at(2).into()), 1);
-    assert!(request.attempt_launched(2, 2, Some("r-1".to_owned())));
+    assert!(request.attempt_launched(2, 2, Some("r-1".to_owned()), Vec::new()));
     let machines = vec![
         machine(number * 100, Some(number), MachineStatus::Running),
         machine(number * 100 + 1, Some(number), MachineStatus::Terminated),
@@ -119,6 +121,8 @@ pub(super) fn machine(number: u32, request: Option<u32>, status: MachineStatus) 
         owner: None,
         request: None,
         template: None,
+        resource: None,
+        api: None,
     };
     let origin = match request {
         Some(request) => Origin::Request(acquire_id(request), template_id()),

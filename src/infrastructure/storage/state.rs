@@ -131,7 +131,7 @@ impl StoreState {
         self.machines.values().filter(|machine| wanted(machine)).cloned().map(Machine::from_snapshot).collect()
     }
 
-    /// Returns how many hosts of a template live or are on order. A host whose request is not kept counts as that of a
+    /// Returns how many capacity units of a template live or are on order. A host whose request is not kept counts as that of a
     /// settled one.
     pub fn committed_hosts(&self, template: &TemplateId) -> u32 {
         let on_order = self.requests.values().filter_map(rules::on_order);
@@ -143,7 +143,7 @@ impl StoreState {
                 && rules::is_held(machine)
                 && !machine.request_id.as_ref().is_some_and(is_open)
         });
-        on_order.saturating_add(u32::try_from(held.count()).unwrap_or(u32::MAX))
+        held.map(|machine| machine.weight).fold(on_order, u32::saturating_add)
     }
 
     /// Returns the template with this content, if it is kept.

@@ -76,6 +76,12 @@ fn of_request(event: &RequestEvent) -> Entry<'_> {
             detail: format!("attempt {attempt}: {count} hosts from {pool}, token {token}"),
             ..Entry::default()
         },
+        RequestEvent::ResourceMade { request_id, attempt, resource } => Entry {
+            name: "ResourceMade",
+            request: Some(request_id.as_str()),
+            detail: format!("attempt {attempt}: {resource}"),
+            ..Entry::default()
+        },
         RequestEvent::IntentResolved { request_id, attempt, launched, failure, code } => Entry {
             name: "IntentResolved",
             request: Some(request_id.as_str()),

@@ -159,6 +159,7 @@ mod tests {
                 settings.instance.clone(),
                 settings.provider_kind,
                 settings.templates.clone(),
+                std::sync::Arc::new(crate::infrastructure::instance_types::KnownInstanceTypes::new(folder.path())),
             );
             let listing = catalogue.list().unwrap();
             info!(?settings, aws = ?settings.aws, ?environment, "settings");

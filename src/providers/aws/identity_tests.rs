@@ -1,10 +1,12 @@
 use super::*;
-use crate::application::ports::{Host, Observation, Search};
+use crate::application::ports::{Fulfilment, Host, Launch, Observation, Search};
 use crate::application::settings::AwsSettings;
+use crate::domain::request::{Attempt, AttemptState, LaunchPlan, Pool};
 use crate::domain::template::PriceType;
-use crate::providers::aws::AwsObservation;
+use crate::domain::{RequestId, Timestamp};
 use crate::providers::aws::client::ClientSource;
 use crate::providers::aws::fake::{ACCOUNT, FakeAws, Reply, Seen, caller, described, instance, keys_of};
+use crate::providers::aws::{AwsObservation, RunInstances};
 
 const ID: &str = "i-00000000000000001";
 
@@ -106,8 +108,20 @@ async fn row_54_what_was_launched_is_not_given_up_while_the_account_is_in_doubt(
     for (noted, is_believed) in [(Some(ACCOUNT), false), (None, true)] {
         let fake = aws(|| Reply::error(403, "AccessDenied", "denied"), false).of_account(noted);
         let process = AwsObservation::over(fake.clients(), fake.notebook.clone(), fake.clock.clone());
-        let token = Search::Token("ab".repeat(32).parse().unwrap());
-        assert_eq!(process.find(&token).await.is_ok(), is_believed);
+        let request: RequestId = "req-6b1f2c4e-2a51-4c3e-9d52-1f0a7c9be101".parse().unwrap();
+        let search = Search::Request("grid-1".parse().unwrap(), request);
+        assert_eq!(process.find(&search).await.is_ok(), is_believed);
+        let pool = Pool { instance_type: None, subnet: None, price_type: PriceType::OnDemand };
+        let attempt = Attempt {
+            number: 1,
+            pools: vec![pool],
+            count: 1,
+            token: "ab".repeat(32).parse().unwrap(),
+            recorded_at: Timestamp::default(),
+            state: AttemptState::Open,
+        };
+        let launch = Launch { attempt: &attempt, plan: &LaunchPlan::default(), user_data: None };
+        assert_eq!(RunInstances::over(fake.clients()).recall(launch).await.is_ok(), is_believed);
         assert!(process.find(&Search::Installation("grid-1".parse().unwrap())).await.unwrap().is_empty());
     }
 }

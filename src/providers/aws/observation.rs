@@ -195,7 +195,7 @@ fn owned_by(installation: &InstallationId) -> Filter {
 }
 
 /// That nothing was seen, and perhaps in another account than the hosts'.
-fn unconfirmed() -> ProviderError {
+pub(super) fn unconfirmed() -> ProviderError {
     let text = "none of the hosts is there, and it is not known whether the credentials belong to their account; allow \
                 sts:GetCallerIdentity, or check credentials and region";
     ProviderError::new(INSTANCES, FailureClass::Server, text)
@@ -234,7 +234,6 @@ impl Observation for AwsObservation {
     async fn find(&self, search: &Search) -> Result<Vec<Sighting>, ProviderError> {
         let clients = self.clients.clients().await?;
         let seen = match search {
-            Search::Token(token) => launched_with(clients, self.policy(), token).await?.0,
             Search::Installation(installation) => {
                 let living = filter("instance-state-name", ["pending", "running", "stopping", "stopped"]);
                 sightings(&instances(clients, self.policy(), &[owned_by(installation), living]).await?)?

@@ -79,6 +79,8 @@ async fn every_field_of_a_host_is_read() {
             owner: Some("grid-1".to_owned()),
             request: None,
             template: Some("T1".to_owned()),
+            resource: Some("f".to_owned()),
+            api: None,
         }
     );
 }
@@ -147,22 +149,19 @@ async fn a_host_in_an_unknown_state_or_without_an_id_fails_the_read() {
 }
 
 #[tokio::test]
-async fn hosts_are_found_by_token_by_request_and_by_name() {
+async fn hosts_are_found_by_request_and_by_name() {
     let fake = FakeAws::new(|_| described(&[instance(&id(0), RUNNING, "")], None));
     let observation = over(&fake);
     let installation = "grid-1".parse::<crate::domain::InstallationId>().unwrap();
-    let token = "ab".repeat(32);
     for search in [
-        Search::Token(token.parse().unwrap()),
         Search::Request(installation.clone(), REQUEST.parse().unwrap()),
         Search::Names(installation, (0..250).map(|n| format!("ip-{n}").parse().unwrap()).collect()),
     ] {
         assert!(!observation.find(&search).await.unwrap().is_empty());
     }
     let seen = fake.seen();
-    assert_eq!(seen[0].below("Filter."), ["1.Name=client-token".to_owned(), format!("1.Value.1={token}")]);
     assert_eq!(
-        seen[1].below("Filter."),
+        seen[0].below("Filter."),
         [
             "1.Name=tag:hostfactory:owner".to_owned(),
             "1.Value.1=grid-1".to_owned(),
@@ -170,10 +169,10 @@ async fn hosts_are_found_by_token_by_request_and_by_name() {
             format!("2.Value.1={REQUEST}"),
         ]
     );
-    assert_eq!(seen[2].list("Filter.2.Value").len(), 199);
-    assert_eq!(seen[3].list("Filter.2.Value").len(), 51);
+    assert_eq!(seen[1].list("Filter.2.Value").len(), 199);
+    assert_eq!(seen[2].list("Filter.2.Value").len(), 51);
     assert_eq!(
-        (seen[3].get("Filter.1.Value.1"), seen[3].get("Filter.2.Name")),
+        (seen[2].get("Filter.1.Value.1"), seen[2].get("Filter.2.Name")),
         (Some("grid-1"), Some("private-dns-name"))
     );
 }

@@ -21,10 +21,10 @@ use crate::domain::template::{MetadataOptions, NetworkInterface, PriceType, Tena
 pub(super) fn of_attempt(
     client: &Client,
     attempt: &Attempt,
+    pool: &Pool,
     frozen: &FrozenParameters,
     user_data: Option<String>,
 ) -> RunInstancesFluentBuilder {
-    let pool = &attempt.pool;
     let interfaces = interfaces(frozen, pool);
     // AWS takes subnet and groups either inside the interfaces or beside them.
     let beside = interfaces.is_empty();

@@ -8,15 +8,17 @@ use shaku::{Component, Keyed};
 
 use super::client::{ClientSource, Clients};
 use super::error::{incomplete, provider_error};
+use super::identity::Certainty;
 use super::limit::Call;
 use super::parameters::FrozenParameters;
 use super::retry::{self, Policy};
 use super::{observation, prepare, request, sighting, tags, terminate};
 use crate::application::ProviderError;
 use crate::application::ports::{Acquired, Fulfilment, Launch, Owner, Released};
-use crate::domain::request::LaunchPlan;
+use crate::domain::machine::Sighting;
+use crate::domain::request::{Attempt, LaunchPlan, Refusal};
 use crate::domain::template::{ProviderApi, Template};
-use crate::domain::{ClientToken, Digest, FailureClass, MachineId};
+use crate::domain::{Digest, FailureClass, MachineId};
 
 const OPERATION: &str = "RunInstances";
 /// The most user data, before base64 (`aws-semantics.md` section 2).
@@ -57,14 +59,22 @@ fn fits(user_data: &str) -> Result<(), ProviderError> {
     Ok(())
 }
 
-fn acquired(answer: &RunInstancesOutput) -> Result<Acquired, ProviderError> {
+fn acquired(attempt: &Attempt, answer: &RunInstancesOutput) -> Result<Acquired, ProviderError> {
     let instances = answer.instances();
     if instances.is_empty() {
         return Err(incomplete(OPERATION, "it names no instance"));
     }
     let hosts =
         instances.iter().map(|instance| sighting::of_instance(OPERATION, instance)).collect::<Result<_, _>>()?;
-    Ok(Acquired { hosts, resource: answer.reservation_id().map(str::to_owned) })
+    Ok(of_hosts(attempt, hosts, answer.reservation_id().map(str::to_owned)))
+}
+
+/// What a call brought. Fewer hosts than were asked for are all that the pool has.
+fn of_hosts(attempt: &Attempt, hosts: Vec<Sighting>, resource: Option<String>) -> Acquired {
+    let short = hosts.len() < attempt.count as usize;
+    let message = format!("a pool gave fewer hosts than asked for ({} of {})", hosts.len(), attempt.count);
+    let refusal = Refusal { pool: None, class: FailureClass::Capacity, code: None, message };
+    Acquired { hosts, resource, filling: false, refusals: short.then_some(refusal).into_iter().collect() }
 }
 
 impl RunInstances {
@@ -78,14 +88,19 @@ impl RunInstances {
     async fn launched_before(
         &self,
         clients: &Clients,
-        token: &ClientToken,
+        attempt: &Attempt,
         error: ProviderError,
     ) -> Result<Acquired, ProviderError> {
-        let policy = Policy::describes(self.clients.settings());
-        match observation::launched_with(clients, policy, token).await {
-            Ok((hosts, resource)) if !hosts.is_empty() => Ok(Acquired { hosts, resource }),
-            Ok(_) | Err(_) => Err(error),
+        match self.find(clients, attempt).await {
+            Ok(Some(acquired)) => Ok(acquired),
+            Ok(None) | Err(_) => Err(error),
         }
+    }
+
+    async fn find(&self, clients: &Clients, attempt: &Attempt) -> Result<Option<Acquired>, ProviderError> {
+        let policy = Policy::describes(self.clients.settings());
+        let (hosts, resource) = observation::launched_with(clients, policy, &attempt.token).await?;
+        Ok((!hosts.is_empty()).then(|| of_hosts(attempt, hosts, resource)))
     }
 }
 
@@ -102,33 +117,47 @@ impl Fulfilment for RunInstances {
         let frozen = prepare::frozen(clients, Policy::describes(settings), launch, tags).await?;
         let parameters = serde_json::to_value(&frozen)
             .map_err(|error| invalid(format!("the parameters cannot be written down: {error}")))?;
-        Ok(LaunchPlan { pools: prepare::pools(launch, template.price_type()), parameters })
+        let tiers = prepare::pools(launch, template.price_type()).into_iter().map(|pool| vec![pool]).collect();
+        Ok(LaunchPlan { tiers, parameters, ..LaunchPlan::default() })
     }
 
     async fn acquire(&self, launch: Launch<'_>) -> Result<Acquired, ProviderError> {
         let frozen = FrozenParameters::from_plan(OPERATION, &launch.plan.parameters)?;
         let clients = self.clients.clients().await?;
-        let token = &launch.attempt.token;
         let user_data = match encoded(launch.user_data, frozen.user_data_digest.as_ref()) {
             Ok(user_data) => user_data,
             // The attempt may have been sent before the script changed.
-            Err(error) => return self.launched_before(clients, token, error).await,
+            Err(error) => return self.launched_before(clients, launch.attempt, error).await,
         };
-        let call = request::of_attempt(&clients.ec2, launch.attempt, &frozen, user_data);
+        let [pool] = launch.attempt.pools.as_slice() else {
+            return Err(invalid("the stored attempt names not one pool; RunInstances takes one"));
+        };
+        let call = request::of_attempt(&clients.ec2, launch.attempt, pool, &frozen, user_data);
         let policy = Policy::creates(self.clients.settings());
         let outcome =
             retry::send(&clients.gate, Call { operation: OPERATION, hosts: launch.attempt.count }, policy, || async {
                 let answer = call.clone().send().await.map_err(|error| provider_error(OPERATION, &error))?;
-                acquired(&answer)
+                acquired(launch.attempt, &answer)
             })
             .await;
         match outcome {
-            Err(error) if error.class == FailureClass::Idempotency => self.launched_before(clients, token, error).await,
+            Err(error) if error.class == FailureClass::Idempotency => {
+                self.launched_before(clients, launch.attempt, error).await
+            }
             other => other,
         }
     }
 
-    async fn release(&self, hosts: &[MachineId]) -> Released {
+    async fn recall(&self, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {
+        let clients = self.clients.clients().await?;
+        let found = self.find(clients, launch.attempt).await?;
+        if found.is_none() && clients.gate.identity.certainty().await == Certainty::Doubtful {
+            return Err(observation::unconfirmed());
+        }
+        Ok(found)
+    }
+
+    async fn release(&self, _: Option<&str>, hosts: &[MachineId]) -> Released {
         terminate::release(self.clients.as_ref(), hosts).await
     }
 }

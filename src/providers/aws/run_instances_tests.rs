@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::application::settings::AwsSettings;
-use crate::domain::request::{Attempt, AttemptState, Pool};
+use crate::domain::request::{AttemptState, Pool};
 use crate::domain::template::{MetadataOptions, NetworkInterface, PriceType, Tenancy, Volume};
-use crate::domain::{Digest, Timestamp};
+use crate::domain::{ClientToken, Digest, Timestamp};
 use crate::providers::aws::fake::{FakeAws, Reply, Seen, described, instance, launched};
 use crate::providers::aws::parameters::{Cpu, FrozenTemplate, SCHEMA};
 
@@ -22,7 +22,7 @@ fn attempt(count: u32, price_type: PriceType) -> Attempt {
     let pool = Pool { instance_type: Some("m6i.xlarge".to_owned()), subnet: Some("subnet-1".to_owned()), price_type };
     Attempt {
         number: 1,
-        pool,
+        pools: vec![pool],
         count,
         token: token(),
         recorded_at: Timestamp::from_millis(0),
@@ -50,7 +50,7 @@ async fn acquire_with(
     frozen: &FrozenParameters,
     user_data: Option<&str>,
 ) -> Result<Acquired, ProviderError> {
-    let plan = LaunchPlan { pools: Vec::new(), parameters: serde_json::to_value(frozen).unwrap() };
+    let plan = LaunchPlan { parameters: serde_json::to_value(frozen).unwrap(), ..LaunchPlan::default() };
     RunInstances { clients }.acquire(Launch { attempt, plan: &plan, user_data }).await
 }
 
@@ -103,7 +103,7 @@ async fn a_plain_launch_says_exactly_this() {
 async fn what_the_launch_template_names_is_not_sent() {
     let fake = FakeAws::in_order([two_hosts()]);
     let mut attempt = attempt(1, PriceType::OnDemand);
-    attempt.pool = Pool { instance_type: None, subnet: None, price_type: PriceType::OnDemand };
+    attempt.pools = vec![Pool { instance_type: None, subnet: None, price_type: PriceType::OnDemand }];
     let launch_template = Some(FrozenTemplate { id: "lt-1".to_owned(), version: "7".to_owned() });
     let frozen = FrozenParameters { schema: SCHEMA, launch_template, ..FrozenParameters::default() };
     acquire_with(fake.clients(), &attempt, &frozen, None).await.unwrap();
@@ -371,9 +371,23 @@ async fn release_goes_through_terminate() {
              </TerminateInstancesResponse>"
         ))
     });
-    let released = RunInstances { clients: fake.clients() }.release(&[id(1).parse().unwrap()]).await;
+    let released = RunInstances { clients: fake.clients() }.release(None, &[id(1).parse().unwrap()]).await;
     assert_eq!(released.accepted.len(), 1);
 }
 
 #[path = "run_instances_fault_tests.rs"]
 mod faults;
+
+#[tokio::test]
+async fn what_an_attempt_has_launched_is_found_by_its_token() {
+    let fake = FakeAws::new(|_| described(&[instance(&id(0), PENDING, "")], None));
+    let plan = LaunchPlan::default();
+    let attempt = attempt(2, PriceType::OnDemand);
+    let launch = Launch { attempt: &attempt, plan: &plan, user_data: None };
+    let found = RunInstances { clients: fake.clients() }.recall(launch).await.unwrap().unwrap();
+    assert_eq!((found.hosts.len(), found.refusals.len()), (1, 1), "one is missing, and the pool has no more");
+    let filter = ["1.Name=client-token".to_owned(), format!("1.Value.1={}", token())];
+    assert_eq!(fake.seen()[0].below("Filter."), filter);
+    let nothing = FakeAws::new(|_| described(&[], None));
+    assert_eq!(RunInstances { clients: nothing.clients() }.recall(launch).await.unwrap(), None);
+}

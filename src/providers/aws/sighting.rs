@@ -42,6 +42,8 @@ pub(super) fn of_instance(operation: &str, instance: &Instance) -> Result<Sighti
         owner: tags::value_of(tags, tags::OWNER),
         request: tags::value_of(tags, tags::REQUEST),
         template: tags::value_of(tags, tags::TEMPLATE),
+        resource: tags::resource_of(tags),
+        api: tags::api_of(tags),
         id,
     })
 }

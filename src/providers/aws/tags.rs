@@ -68,8 +68,29 @@ pub(super) fn launch_tags(
 const fn api_name(api: ProviderApi) -> &'static str {
     match api {
         ProviderApi::RunInstances => "RunInstances",
+        ProviderApi::Ec2FleetInstant => "EC2Fleet/instant",
+        ProviderApi::Ec2FleetRequest => "EC2Fleet/request",
+        ProviderApi::Ec2FleetMaintain => "EC2Fleet/maintain",
+        ProviderApi::SpotFleetRequest => "SpotFleet/request",
+        ProviderApi::SpotFleetMaintain => "SpotFleet/maintain",
+        ProviderApi::AutoScaling => "ASG",
         ProviderApi::Simulated => "Simulated",
     }
+}
+
+/// Returns the way that a host of ours was got.
+pub(super) fn api_of(tags: &[Tag]) -> Option<ProviderApi> {
+    value_of(tags, OWNER)?;
+    let name = value_of(tags, PROVIDER)?;
+    ProviderApi::ALL.into_iter().find(|api| api_name(*api) == name)
+}
+
+/// The tags by which AWS says what a host is a member of.
+const MEMBERSHIPS: [&str; 3] = ["aws:ec2:fleet-id", "aws:ec2spot:fleet-request-id", "aws:autoscaling:groupName"];
+
+/// Returns the fleet or group that a host is a member of.
+pub(super) fn resource_of(tags: &[Tag]) -> Option<String> {
+    MEMBERSHIPS.iter().find_map(|key| value_of(tags, key))
 }
 
 /// Returns the tags as they go into the create call, for everything that it creates.

@@ -1,10 +1,15 @@
 //! The attributes of a template in every form that is in use.
 //!
-//! Invariant: they leave here as `[TYPE, "text"]`, in the operator's order.
+//! Invariant: they leave here as `[TYPE, "text"]`, in the operator's order, what he left out behind them.
 
 use std::borrow::Cow;
 
-use super::record::wrong;
+use super::Notes;
+use super::api::Choice;
+use super::fields::Field;
+use super::launch;
+use super::record::{Record, wrong};
+use crate::application::ports::InstanceTypes;
 use crate::domain::DomainError;
 use crate::domain::template::{Attribute, AttributeType, Attributes};
 use crate::infrastructure::config::document::Node;
@@ -16,11 +21,44 @@ const NUMERIC: [&str; 9] = ["ncpus", "ncores", "nram", "mem", "rank", "nthreads"
 /// The most attributes of a template.
 const MOST: usize = 200;
 
+/// Returns the attributes of a template; what is missing comes from its instance types.
+///
+/// # Errors
+/// [`DomainError::Validation`] naming the attribute, and what to write where its value cannot be known.
+pub(super) fn of(
+    record: &Record<'_, '_>,
+    choice: Choice,
+    types: &dyn InstanceTypes,
+) -> Result<Attributes, DomainError> {
+    let entries = read(record.get(Field::Attributes))?;
+    let Some(lacking) = Attributes::lacking(&entries) else { return Attributes::new(entries) };
+    let refuse = |reason: String| DomainError::validation(format!("attributes.{lacking}"), reason);
+    // What is odd about the types is noted when the launch is read.
+    let names = launch::types(record, choice, &mut Notes::default())?;
+    if names.is_empty() && record.has(Field::LaunchTemplateId) {
+        return Err(refuse(
+            "is missing, and the instance type is in the launch template, which only AWS can read; write type, ncpus and \
+             nram, or name the type in vmType too"
+                .to_owned(),
+        ));
+    }
+    let shape = |name: &str| {
+        types.shape(name).ok_or_else(|| {
+            refuse(format!(
+                "is missing, and nothing is known about the instance type {name}; write type, ncpus and nram, or run \
+                 hostfactory templates refresh, which asks AWS"
+            ))
+        })
+    };
+    let shapes = names.iter().map(|one| shape(&one.name)).collect::<Result<Vec<_>, _>>()?;
+    Attributes::completed(entries, &shapes)
+}
+
 /// Reads attributes: pairs, pairs with a number in second place, bare texts, numbers and booleans.
 ///
 /// # Errors
 /// [`DomainError::Validation`] naming the attribute.
-pub(super) fn read(node: Option<&Node<'_>>) -> Result<Attributes, DomainError> {
+fn read(node: Option<&Node<'_>>) -> Result<Vec<(String, Attribute)>, DomainError> {
     let members = match node {
         None => &[],
         Some(Node::Object(members)) => members.as_slice(),
@@ -47,7 +85,7 @@ pub(super) fn read(node: Option<&Node<'_>>) -> Result<Attributes, DomainError> {
     {
         entries.push(("nram".to_owned(), memory.clone()));
     }
-    Attributes::new(entries)
+    Ok(entries)
 }
 
 fn one(name: &str, node: &Node<'_>) -> Option<Attribute> {
@@ -96,7 +134,7 @@ mod tests {
 
     fn attributes(json: &str) -> Result<String, String> {
         let node = document::parse(json, Path::new("f"), false).unwrap();
-        let attributes = read(Some(&node)).map_err(|error| error.to_string())?;
+        let attributes = read(Some(&node)).and_then(Attributes::new).map_err(|error| error.to_string())?;
         let shown: Vec<String> =
             attributes.iter().map(|(name, Attribute(kind, value))| format!("{name}={kind:?}:{value}")).collect();
         Ok(shown.join(" "))

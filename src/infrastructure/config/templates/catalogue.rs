@@ -4,7 +4,7 @@
 //! alone.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use shaku::Component;
 use tracing::warn;
@@ -12,7 +12,7 @@ use tracing::warn;
 use super::file::{self, Reading};
 use super::{TemplateSettings, user_data};
 use crate::application::CatalogueError;
-use crate::application::ports::{Listing, RefusedTemplate, TemplateCatalogue};
+use crate::application::ports::{InstanceTypes, Listing, RefusedTemplate, TemplateCatalogue};
 use crate::domain::TemplateId;
 use crate::domain::template::{ProviderKind, Template, TemplateParts};
 use crate::infrastructure::config::Settings;
@@ -22,6 +22,9 @@ use crate::infrastructure::config::text::nearest;
 #[derive(Component)]
 #[shaku(interface = TemplateCatalogue)]
 pub struct FileCatalogue {
+    /// What fills in the attributes that a template leaves out.
+    #[shaku(inject)]
+    types: Arc<dyn InstanceTypes>,
     /// The configuration folder.
     folder: PathBuf,
     /// The provider instance's name.
@@ -36,8 +39,14 @@ pub struct FileCatalogue {
 
 impl FileCatalogue {
     /// Returns a catalogue over the template file in `folder`.
-    pub fn new(folder: PathBuf, instance: String, kind: ProviderKind, settings: TemplateSettings) -> Self {
-        Self { folder, instance, kind, settings, reading: OnceLock::new() }
+    pub fn new(
+        folder: PathBuf,
+        instance: String,
+        kind: ProviderKind,
+        settings: TemplateSettings,
+        types: Arc<dyn InstanceTypes>,
+    ) -> Self {
+        Self { types, folder, instance, kind, settings, reading: OnceLock::new() }
     }
 
     /// Returns the parameters of this component for the settings in force.
@@ -61,7 +70,7 @@ impl FileCatalogue {
     fn reading(&self) -> Result<&Reading, CatalogueError> {
         let reading = self.reading.get_or_init(|| {
             let path = file::find(&self.folder, &self.instance, self.kind, &self.settings)?;
-            let reading = file::read(&path, &self.folder, self.kind, &self.settings)?;
+            let reading = file::read(&path, &self.folder, self.kind, &self.settings, &*self.types)?;
             for (template, notes) in &reading.warnings {
                 warn!(template_id = %template, notes = %notes.join("; "), "template read with notes");
             }

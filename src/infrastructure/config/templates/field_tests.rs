@@ -6,6 +6,7 @@ use super::*;
 use crate::domain::template::{
     Image, LaunchSettings, LaunchTemplate, NetworkInterface, PriceType, ProviderApi, ProviderKind, Template, Tenancy,
 };
+use crate::infrastructure::instance_types::KnownInstanceTypes;
 
 const BASE: &[(&str, &str)] = &[
     ("templateId", "\"t\""),
@@ -29,7 +30,7 @@ fn reading(kind: ProviderKind, dialect: Dialect, members: &[(&str, &str)]) -> Re
     let text = format!("{{\"templates\": [{{{}}}]}}", all.join(", "));
     std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), text.as_bytes()).unwrap();
     let settings = TemplateSettings { dialect, common_tags: vec!["team".to_owned()], ..TemplateSettings::default() };
-    file::read(&path, folder.path(), kind, &settings).unwrap()
+    file::read(&path, folder.path(), kind, &settings, &KnownInstanceTypes::new("")).unwrap()
 }
 
 fn read_all(members: &[(&str, &str)]) -> Result<(Template, String), String> {
@@ -189,7 +190,7 @@ fn values_that_a_field_does_not_take_are_refused_by_its_name() {
         ),
         ("providerType", &["\"azure\""]),
         ("fleetType", &["\"request\"", "\"maintain\"", "\"eternal\""]),
-        ("attributes", &["{\"type\": \"X\"}", "[]x", "7"]),
+        ("attributes", &["{\"ncpus\": \"X\"}", "[]x", "7"]),
         ("templateId", &["\"../x\"", "\"a b\"", "7.5"]),
     ] {
         for value in values.iter().filter(|value| !value.ends_with(['x', '}']) || value.starts_with('{')) {
@@ -202,7 +203,7 @@ fn values_that_a_field_does_not_take_are_refused_by_its_name() {
             }
         }
     }
-    for missing in ["templateId", "maxNumber", "imageId", "vmType", "subnetId", "attributes"] {
+    for missing in ["templateId", "maxNumber", "imageId", "vmType", "subnetId"] {
         let reason = read(missing, "").unwrap_err();
         assert!(reason.contains(missing) && reason.contains("is missing"), "{reason}");
     }

@@ -13,7 +13,7 @@ use super::reader::{self, Entry};
 use super::record::Record;
 use super::{Notes, TemplateSettings};
 use crate::application::CatalogueError;
-use crate::application::ports::RefusedTemplate;
+use crate::application::ports::{InstanceTypes, RefusedTemplate};
 use crate::domain::template::ProviderKind;
 use crate::infrastructure::config::document::{self, Node};
 use crate::infrastructure::config::text::short;
@@ -75,6 +75,7 @@ pub(super) fn read(
     folder: &Path,
     kind: ProviderKind,
     settings: &TemplateSettings,
+    types: &dyn InstanceTypes,
 ) -> Result<Reading, CatalogueError> {
     let text = document::read(path, LARGEST).map_err(|error| unreadable(&error))?;
     let document = document::parse(&text, path, false).map_err(|error| unreadable(&error))?;
@@ -101,7 +102,7 @@ pub(super) fn read(
             continue;
         }
         let mut notes = Notes::default();
-        match reader::read(id, &record, kind, folder, settings, &mut notes) {
+        match reader::read(id, &record, kind, folder, settings, types, &mut notes) {
             Ok(Some(entry)) => reading.entries.push(entry),
             Ok(None) => debug!(template_id = %label, "template is switched off"),
             Err(error) => reading.refused.push(RefusedTemplate { id: label.clone(), reason: error.to_string() }),

@@ -1,11 +1,13 @@
 //! Template files, boot scripts and the catalogue over them.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::*;
 use crate::application::CatalogueError;
-use crate::application::ports::{Listing, TemplateCatalogue};
-use crate::domain::template::ProviderKind;
+use crate::application::ports::{InstanceTypes, Listing, TemplateCatalogue};
+use crate::domain::template::{InstanceShape, ProviderKind};
+use crate::infrastructure::instance_types::KnownInstanceTypes;
 
 fn put(folder: &Path, name: &str, bytes: &[u8]) {
     let path = folder.join(name);
@@ -21,7 +23,13 @@ fn template(id: &str, more: &str) -> String {
 }
 
 fn catalogue_with(folder: &Path, settings: TemplateSettings) -> FileCatalogue {
-    FileCatalogue::new(folder.to_owned(), "inst".to_owned(), ProviderKind::Aws, settings)
+    FileCatalogue::new(
+        folder.to_owned(),
+        "inst".to_owned(),
+        ProviderKind::Aws,
+        settings,
+        Arc::new(KnownInstanceTypes::new(folder)),
+    )
 }
 
 fn catalogue(folder: &Path) -> FileCatalogue {
@@ -209,7 +217,7 @@ fn a_boot_script_shows_nowhere() {
 }
 
 shaku::module! {
-    Parts { components = [#[lazy] FileCatalogue], providers = [] }
+    Parts { components = [#[lazy] FileCatalogue, #[lazy] KnownInstanceTypes], providers = [] }
 }
 
 #[test]
@@ -237,4 +245,93 @@ fn a_file_of_many_templates_is_read_at_once() {
     let started = std::time::Instant::now();
     assert_eq!(catalogue(folder.path()).list().unwrap().templates.len(), 5000);
     assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+/// The attributes of a template whose members these are, or why it is refused.
+fn attributes(kind: ProviderKind, work: &Path, members: &str) -> Result<String, String> {
+    let text =
+        format!(r#"[{{"templateId": "t", "maxNumber": 1, "imageId": "ami-1", "subnetId": "subnet-1", {members}}}]"#);
+    put(work, "templates.json", text.as_bytes());
+    let types = Arc::new(KnownInstanceTypes::new(work));
+    let catalogue = FileCatalogue::new(work.to_owned(), "inst".to_owned(), kind, TemplateSettings::default(), types);
+    let template = catalogue.find(&"t".parse().unwrap()).map_err(|error| error.to_string())?;
+    Ok(template.attributes().iter().map(|(name, one)| format!("{name}={}", one.1)).collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn attributes_that_are_left_out_come_from_the_instance_types() {
+    let work = tempfile::tempdir().unwrap();
+    for (members, wanted) in [
+        (r#""vmType": "m6i.4xlarge""#, "type=X86_64 ncpus=8 nram=65536 ncores=1"),
+        (r#""vmType": "m6i.4xlarge", "threadsPerCore": 1"#, "type=X86_64 ncpus=8 nram=65536 ncores=1"),
+        (r#""vmType": "c7a.xlarge", "attributes": {}"#, "type=X86_64 ncpus=4 nram=8192 ncores=1"),
+        (
+            r#""vmTypes": {"m6i.xlarge": 1, "c6i.2xlarge": 1, "r6i.large": 1}"#,
+            "type=X86_64 ncpus=1 nram=16384 ncores=1",
+        ),
+        (r#""vmType": "t2.micro", "attributes": {"rank": 3}"#, "rank=3 type=X86_64 ncpus=1 nram=1024 ncores=1"),
+        (
+            r#""vmType": "m6i.4xlarge", "attributes": {"nram": 60000, "type": "NTX64"}"#,
+            "nram=60000 type=NTX64 ncpus=8 ncores=1",
+        ),
+        (
+            r#""vmType": "m6i.4xlarge", "attributes": {"mem": 7, "ncores": 4}"#,
+            "mem=7 ncores=4 nram=7 type=X86_64 ncpus=2",
+        ),
+        (r#""vmType": "m6i.large", "launchTemplateId": "lt-1""#, "type=X86_64 ncpus=1 nram=8192 ncores=1"),
+        (r#""vmType": "m6g.large", "attributes": {"type": "x"}"#, "type=x ncpus=2 nram=8192 ncores=1"),
+        // Of the two fields the one counts that is launched from.
+        (
+            r#""vmType": "m6i.large", "vmTypes": {"m6i.xlarge": 1}, "priceType": "spot""#,
+            "type=X86_64 ncpus=2 nram=16384 ncores=1",
+        ),
+    ] {
+        for kind in [ProviderKind::Aws, ProviderKind::Simulated] {
+            assert_eq!(attributes(kind, work.path(), members).as_deref(), Ok(wanted), "{members}");
+        }
+    }
+}
+
+#[test]
+fn attributes_that_the_operator_wrote_need_no_known_type() {
+    let work = tempfile::tempdir().unwrap();
+    let written = r#""attributes": {"type": "X86_64", "ncpus": 3, "nram": 5}"#;
+    for members in [r#""vmType": "x99.large""#, r#""launchTemplateId": "lt-1""#, r#""vmType": "m6i.4xlarge""#] {
+        let wanted = "type=X86_64 ncpus=3 nram=5 ncores=1";
+        let read = attributes(ProviderKind::Aws, work.path(), &format!("{members}, {written}"));
+        assert_eq!(read.as_deref(), Ok(wanted), "{members}");
+    }
+}
+
+#[test]
+fn attributes_that_nobody_can_know_are_asked_for() {
+    let work = tempfile::tempdir().unwrap();
+    for (members, words) in [
+        (r#""vmType": "x99.large""#, ["attributes.type", "nothing is known about the instance type x99.large"]),
+        (r#""vmType": "x99.large, m6i.large", "attributes": {"type": "X"}"#, ["attributes.ncpus", "templates refresh"]),
+        (r#""launchTemplateId": "lt-1""#, ["attributes.type", "is in the launch template"]),
+        (r#""launchTemplateId": "lt-1", "attributes": {"type": "X", "ncpus": 1}"#, ["attributes.nram", "vmType"]),
+        (r#""vmType": "m6g.large""#, ["attributes.type", "arm64"]),
+        (
+            r#""vmTypes": ["m6g.large", "m6i.large"]"#,
+            ["attributes.type", "m6g.large is arm64 while m6i.large is x86_64"],
+        ),
+        (r#""vmType": "large""#, ["vmType", "not an instance type"]),
+        (r#""attributes": {"type": "X"}"#, ["attributes.ncpus", "is missing"]),
+    ] {
+        let reason = attributes(ProviderKind::Aws, work.path(), members).unwrap_err();
+        assert!(words.iter().all(|word| reason.contains(word)), "{members}: {reason}");
+    }
+}
+
+#[test]
+fn a_type_that_the_cloud_told_about_is_known() {
+    let work = tempfile::tempdir().unwrap();
+    let members = r#""vmType": "x99.large""#;
+    assert!(attributes(ProviderKind::Aws, work.path(), members).is_err());
+    let types = KnownInstanceTypes::new(work.path());
+    let shape = types.shape("m6i.4xlarge").unwrap();
+    types.keep(&[InstanceShape { name: "x99.large".to_owned(), ..shape }]).unwrap();
+    let read = attributes(ProviderKind::Aws, work.path(), members);
+    assert_eq!(read.as_deref(), Ok("type=X86_64 ncpus=8 nram=65536 ncores=1"));
 }

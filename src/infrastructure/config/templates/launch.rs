@@ -11,7 +11,8 @@ use super::record::{Record, whole, wrong};
 use super::{Notes, TemplateSettings, volumes};
 use crate::domain::DomainError;
 use crate::domain::template::{
-    Image, LaunchSettings, LaunchTemplate, MetadataOptions, NetworkInterface, PriceType, Tenancy, WeightedType,
+    FleetSettings, Image, LaunchSettings, LaunchTemplate, MetadataOptions, NetworkInterface, PriceType, Tenancy,
+    WeightedType,
 };
 use crate::infrastructure::config::document::Node;
 use crate::infrastructure::config::tags;
@@ -49,6 +50,7 @@ pub(super) fn read(
         launch_template: launch_template(record)?,
         metadata: metadata_options(record)?,
         threads_per_core: record.whole(Field::ThreadsPerCore, 1, 2)?.map(|threads| if threads == 1 { 1 } else { 2 }),
+        fleet: FleetSettings::default(),
     })
 }
 
@@ -98,8 +100,12 @@ fn is_type(text: &str) -> bool {
         })
 }
 
-/// Spot hosts take `vmTypes` first and on-demand hosts `vmType`, as in IBM's plug-in; either does for both.
-fn types(record: &Record<'_, '_>, choice: Choice, notes: &mut Notes) -> Result<Vec<WeightedType>, DomainError> {
+/// Reads the instance types. Spot hosts take `vmTypes` first and on-demand hosts `vmType`, as in IBM's plug-in; either does for both.
+pub(super) fn types(
+    record: &Record<'_, '_>,
+    choice: Choice,
+    notes: &mut Notes,
+) -> Result<Vec<WeightedType>, DomainError> {
     let order = match choice.price {
         PriceType::Spot => [Field::VmTypes, Field::VmType],
         PriceType::OnDemand => [Field::VmType, Field::VmTypes],

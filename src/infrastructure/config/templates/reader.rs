@@ -9,6 +9,7 @@ use super::fields::{FIELDS, Fate, Field};
 use super::record::Record;
 use super::user_data::{self, Script};
 use super::{Notes, TemplateSettings, attributes, launch};
+use crate::application::ports::InstanceTypes;
 use crate::domain::template::{LaunchSettings, MaxNumber, ProviderKind, Template, TemplateParts};
 use crate::domain::{DomainError, TemplateId};
 use crate::infrastructure::config::document::Node;
@@ -31,6 +32,7 @@ pub(super) fn read(
     kind: ProviderKind,
     folder: &Path,
     settings: &TemplateSettings,
+    types: &dyn InstanceTypes,
     notes: &mut Notes,
 ) -> Result<Option<Entry>, DomainError> {
     if let Some(key) = &record.twice {
@@ -50,7 +52,7 @@ pub(super) fn read(
     let mut parts = TemplateParts {
         id,
         max_number,
-        attributes: attributes::read(record.get(Field::Attributes))?,
+        attributes: attributes::of(record, choice, types)?,
         api: choice.api,
         price_type: choice.price,
         launch: LaunchSettings::default(),

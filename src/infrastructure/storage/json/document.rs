@@ -29,7 +29,7 @@ use crate::domain::{Digest, MachineId, RequestId};
 use crate::infrastructure::storage::{StoreState, checksum, place, rules};
 
 /// The form that this version writes, and the newest that it reads.
-pub(super) const SCHEMA: u64 = 2;
+pub(super) const SCHEMA: u64 = 3;
 
 const OPENING: &[u8] = b"{\"checksum\":\"";
 const CHECKSUM_LENGTH: usize = 16;

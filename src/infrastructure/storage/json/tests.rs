@@ -103,7 +103,7 @@ async fn the_file_is_one_json_document_with_a_line_for_each_thing() {
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
     let keys: Vec<_> = ["checksum", "schema", "nextSequence", "templates", "requests", "machines", "events"].into();
     assert!(keys.iter().all(|key| document.get(key).is_some()), "{text}");
-    assert_eq!(document["schema"], 2);
+    assert_eq!(document["schema"], 3);
     assert_eq!(document["machines"].as_object().unwrap().len(), 2);
     assert!(text.lines().any(|line| line.starts_with(&format!("\"{}\":{{", samples::acquire_id(1)))), "{text}");
 }
@@ -130,11 +130,11 @@ async fn every_flipped_byte_is_noticed() {
 async fn a_newer_schema_is_refused_with_both_versions_and_left_alone() {
     let folder = Folder::default();
     adversity::fill(&folder).await;
-    let text = std::fs::read_to_string(folder.file()).unwrap().replace("\"schema\":2", "\"schema\":7");
+    let text = std::fs::read_to_string(folder.file()).unwrap().replace("\"schema\":3", "\"schema\":7");
     adversity::overwrite(&folder.file(), text.as_bytes());
-    adversity::is_refused(&folder, &["schema 7", "up to 2", "newer version"]).await;
+    adversity::is_refused(&folder, &["schema 7", "up to 3", "newer version"]).await;
     adversity::overwrite(&folder.file(), b"{\"checksum\": \"another\", \"schema\": 9, \"hosts\": []}");
-    adversity::is_refused(&folder, &["schema 9", "up to 2", "newer version"]).await;
+    adversity::is_refused(&folder, &["schema 9", "up to 3", "newer version"]).await;
 }
 
 #[tokio::test]

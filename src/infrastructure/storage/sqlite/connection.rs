@@ -20,6 +20,7 @@ use crate::infrastructure::storage::place::{self, LOCK};
 const MIGRATIONS: &[Migration] = &[
     (include_str!("migrations/0001_initial.sql"), |_| Ok(())),
     (include_str!("migrations/0002_recovery.sql"), rows::upgrade_to_2),
+    (include_str!("migrations/0003_weights.sql"), |_| Ok(())),
 ];
 
 /// The longest pause between two tries to write beside another process.
@@ -133,8 +134,18 @@ fn cannot_be_written(error: &StorageError) -> bool {
 pub(super) fn connect(path: &Path, timeout: Duration) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
+    wait_for_others(&mut connection, timeout)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(connection)
+}
+
+/// Waits up to `timeout` in all for other processes. SQLite's own waits grow to 100 ms, for which a store that is free again
+/// stands idle.
+#[expect(clippy::disallowed_methods, reason = "SQLite waits inside its call, where nothing can be awaited")]
+fn wait_for_others(connection: &mut Connection, timeout: Duration) -> Result<(), Fault> {
     let mut since = Instant::now();
-    // SQLite's own waits grow to 100 ms, for which a store that is free again stands idle.
     connection.busy_handler(Some(move |tries| {
         if tries == 0 {
             since = Instant::now();
@@ -143,10 +154,7 @@ pub(super) fn connect(path: &Path, timeout: Duration) -> Result<Connection, Faul
         std::thread::sleep(lock::jittered(PAUSE).min(left));
         !left.is_zero()
     }))?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "trusted_schema", false)?;
-    connection.pragma_update(None, "cell_size_check", true)?;
-    Ok(connection)
+    Ok(())
 }
 
 fn migrate(connection: &mut Connection) -> Result<(), Fault> {

@@ -124,7 +124,7 @@ fn machines_by<'a>(
 pub(super) fn committed_hosts(connection: &Connection, template: &TemplateId) -> Result<u32, Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT (SELECT COALESCE(SUM(wanted), 0) FROM requests WHERE template_id = ?1 AND settled = 0)
-              + (SELECT COUNT(*) FROM machines WHERE template_id = ?1 AND held = 1 AND NOT EXISTS
+              + (SELECT COALESCE(SUM(weight), 0) FROM machines WHERE template_id = ?1 AND held = 1 AND NOT EXISTS
                     (SELECT 1 FROM requests WHERE requests.id = machines.request_id AND settled = 0))",
     )?;
     let count: i64 = statement.query_row([template.as_str()], |row| row.get(0))?;
@@ -246,14 +246,15 @@ fn write_machine(connection: &Connection, machine: &Machine, at: Timestamp) -> R
         row.listed,
         row.changed_at.as_millis(),
         signed(machine.snapshot().version.number()),
+        row.weight,
     ];
     let query = if machine.snapshot().version.is_new() {
         "INSERT INTO machines (id, version, request_id, template_id, name, status, held, document, checksum, listed,
-             changed_at)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE ?12 = 0 ON CONFLICT DO NOTHING"
+             changed_at, weight)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?13 WHERE ?12 = 0 ON CONFLICT DO NOTHING"
     } else {
         "UPDATE machines SET version = ?2, request_id = ?3, template_id = ?4, name = ?5, status = ?6, held = ?7,
-             document = ?8, checksum = ?9, listed = ?10, changed_at = ?11
+             document = ?8, checksum = ?9, listed = ?10, changed_at = ?11, weight = ?13
          WHERE id = ?1 AND version = ?12"
     };
     exactly_one(connection.prepare_cached(query)?.execute(columns)?, id)

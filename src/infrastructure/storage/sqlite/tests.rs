@@ -132,7 +132,7 @@ async fn a_newer_schema_is_refused_with_both_versions_and_left_alone() {
     let folder = Folder::default();
     adversity::fill(&folder).await;
     Connection::open(folder.file()).unwrap().pragma_update(None, "user_version", 7).unwrap();
-    adversity::is_refused(&folder, &["schema 7", "up to 2", "newer version"]).await;
+    adversity::is_refused(&folder, &["schema 7", "up to 3", "newer version"]).await;
 }
 
 #[tokio::test]

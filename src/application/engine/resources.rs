@@ -1,0 +1,174 @@
+//! Fleets and groups: what they keep, and the order in which their hosts are ended, so that none is replaced.
+//!
+//! Invariants: what goes on launching by itself is held before a host of it is ended; what it keeps follows from the store
+//! alone, so that doing it again changes nothing; no two processes change the same at a time.
+
+use std::collections::BTreeMap;
+
+use tracing::{info, warn};
+
+use super::Engine;
+use crate::application::budget::Budget;
+use crate::application::error::NotEnded;
+use crate::application::ports::{Hold, Keep, Released};
+use crate::application::{ApplicationError, ProviderError, StorageError};
+use crate::domain::machine::Machine;
+use crate::domain::template::{PriceType, ProviderApi};
+use crate::domain::{FailureClass, MachineId, RequestId};
+
+/// A fleet or group, and the request that it was made for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Resource {
+    pub(super) api: ProviderApi,
+    pub(super) name: String,
+    pub(super) request: Option<RequestId>,
+}
+
+impl Resource {
+    /// Returns what the host is a member of, if that has to be held before the host is ended.
+    fn of(machine: &Machine) -> Option<Self> {
+        let name = machine.resource().filter(|_| machine.api().launches_by_itself())?.to_owned();
+        Some(Self { api: machine.api(), name, request: machine.request_id().cloned() })
+    }
+}
+
+/// Whether a fleet or group may bring what it still lacks for an open request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum More {
+    Wanted,
+    Unwanted,
+}
+
+/// A host that is to be ended.
+#[derive(Debug, Clone)]
+pub(super) struct Leaving {
+    pub(super) id: MachineId,
+    api: ProviderApi,
+    resource: Option<Resource>,
+}
+
+impl From<&Machine> for Leaving {
+    fn from(machine: &Machine) -> Self {
+        Self { id: machine.id().clone(), api: machine.api(), resource: Resource::of(machine) }
+    }
+}
+
+/// Whether a machine goes on living as far as anybody has decided.
+fn stays(machine: &Machine) -> bool {
+    machine.is_held() && machine.given_up().is_none() && machine.return_id().is_none()
+}
+
+impl Engine {
+    /// Orders the cloud to end these hosts. That they are to end is on record already.
+    pub(super) async fn end(&self, hosts: impl IntoIterator<Item = Leaving>) -> Result<Released, ApplicationError> {
+        let mut groups: BTreeMap<(ProviderApi, Option<Resource>), Vec<MachineId>> = BTreeMap::new();
+        for host in hosts {
+            groups.entry((host.api, host.resource)).or_default().push(host.id);
+        }
+        let mut all = Released::default();
+        for ((api, resource), ids) in groups {
+            let held = match &resource {
+                Some(resource) => self.hold(resource, &ids, More::Wanted).await?,
+                None => Ok(Hold::Holds),
+            };
+            let obstacle = match held {
+                Ok(Hold::Holds) => None,
+                Ok(Hold::NotYet(reason)) => Some((FailureClass::Busy, reason)),
+                Err(error) => Some((error.class, error.to_string())),
+            };
+            if let Some((class, reason)) = obstacle {
+                all.not_ended.extend(ids.into_iter().map(|id| NotEnded { id, class, reason: reason.clone() }));
+                continue;
+            }
+            let name = resource.as_ref().map(|resource| resource.name.as_str());
+            let released = self.fulfilment(api)?.release(name, &ids).await;
+            all.accepted.extend(released.accepted);
+            all.gone.extend(released.gone);
+            all.not_ended.extend(released.not_ended);
+        }
+        Ok(all)
+    }
+
+    /// Sees to it that a fleet or group launches nothing beyond the hosts that stay, and what it may still bring; `leaving`
+    /// do not stay.
+    pub(super) async fn hold(
+        &self,
+        resource: &Resource,
+        leaving: &[MachineId],
+        more: More,
+    ) -> Result<Result<Hold, ProviderError>, ApplicationError> {
+        if !self.lease(&resource.name).await {
+            let text = format!("another process is changing {}; the next call goes on", resource.name);
+            return Ok(Ok(Hold::NotYet(text)));
+        }
+        let keep = self.keep(resource, leaving, more).await;
+        let held = match keep {
+            Ok(keep) => {
+                info!(resource = resource.name, units = keep.total(), "a fleet or group is held at what stays");
+                let time = Budget::current().for_cloud_call();
+                let hold = self.fulfilment(resource.api)?.hold(&resource.name, keep);
+                Ok(tokio::time::timeout(time, hold).await.unwrap_or_else(|_| {
+                    Ok(Hold::NotYet("the time of this call is over; the next call goes on".to_owned()))
+                }))
+            }
+            Err(error) => Err(error.into()),
+        };
+        self.free(&resource.name).await;
+        held
+    }
+
+    /// Returns what a fleet or group keeps: its hosts that stay, and what it has still to bring for an open request.
+    async fn keep(&self, resource: &Resource, leaving: &[MachineId], more: More) -> Result<Keep, StorageError> {
+        let mut keep = Keep::default();
+        let Some(request) = &resource.request else { return Ok(keep) };
+        let Some(case) = self.load(request).await? else { return Ok(keep) };
+        let is_member = |machine: &&Machine| machine.resource() == Some(&resource.name);
+        for machine in case.machines.iter().filter(is_member).filter(|machine| stays(machine)) {
+            if leaving.contains(machine.id()) {
+                continue;
+            }
+            let units = match machine.snapshot().price_type {
+                PriceType::OnDemand => &mut keep.on_demand,
+                PriceType::Spot => &mut keep.spot,
+            };
+            *units = units.saturating_add(machine.weight());
+        }
+        if more == More::Wanted
+            && !case.request.is_overdue(self.clock.now())
+            && let Some(acquire) = case.request.as_acquire()
+        {
+            let filling = acquire.attempts.iter().filter(|attempt| attempt.filling() == Some(&resource.name));
+            keep.more = filling.map(|attempt| attempt.count.saturating_sub(attempt.brought())).sum();
+        }
+        Ok(keep)
+    }
+
+    /// Removes the fleets and groups whose hosts have all ended, among those that these hosts are members of. What cannot
+    /// be removed now is removed by a later sweep.
+    pub(super) async fn retire_emptied(&self, machines: &[Machine]) -> Result<(), ApplicationError> {
+        let mut resources: Vec<Resource> = machines.iter().filter_map(Resource::of).collect();
+        resources.sort_unstable();
+        resources.dedup();
+        for resource in resources {
+            let Some(request) = &resource.request else { continue };
+            let Some(case) = self.load(request).await? else { continue };
+            let lives = |machine: &Machine| machine.resource() == Some(&resource.name) && machine.status().is_live();
+            if case.request.is_settled() && !case.machines.iter().any(lives) {
+                self.retire(&resource).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a fleet or group.
+    pub(super) async fn retire(&self, resource: &Resource) -> Result<(), ApplicationError> {
+        if !Budget::current().allows_new_step() {
+            return Ok(());
+        }
+        match self.fulfilment(resource.api)?.retire(&resource.name).await {
+            Ok(()) => info!(resource = resource.name, "an empty fleet or group is removed"),
+            Err(error) => warn!(resource = resource.name, %error, "an empty fleet or group could not be removed"),
+        }
+        Ok(())
+    }
+}
