@@ -79,7 +79,9 @@ impl Asked {
         let mut about = About { page: page_of(parameters.get("NextToken")), ..About::default() };
         about.types.extend(parameters.get("InstanceType").map(str::to_owned));
         about.zones.extend(parameters.get("Placement.AvailabilityZone").map(str::to_owned));
+        about.types.extend(parameters.of_fleets(".InstanceType").map(str::to_owned));
         let subnets = ["SubnetId", "NetworkInterface.1.SubnetId"].into_iter().filter_map(|name| parameters.get(name));
+        let subnets = subnets.chain(parameters.of_fleets(".SubnetId").flat_map(|list| list.split(',').map(str::trim)));
         about.zones.extend(subnets.filter_map(|id| Some(world.catalogue.subnet(id)?.zone_in(&self.region))));
         about.instances.extend(parameters.list("InstanceId").into_iter().map(str::to_owned));
         for filter in parameters.filters().unwrap_or_default() {

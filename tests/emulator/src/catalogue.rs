@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::templates::LaunchTemplate;
+
 /// The account of every emulator, until a test says otherwise.
 pub const ACCOUNT: &str = "123456789012";
 /// The region of calls whose credentials name none.
@@ -55,13 +57,6 @@ impl Subnet {
         self.next += 1;
         self.base + self.next
     }
-}
-
-/// A launch template: for each version the parameters of RunInstances that it stands for.
-#[derive(Debug, Clone)]
-pub(crate) struct LaunchTemplate {
-    pub(crate) default: u32,
-    pub(crate) versions: BTreeMap<u32, BTreeMap<String, String>>,
 }
 
 /// An instance type.
@@ -139,6 +134,8 @@ pub(crate) struct Catalogue {
     pub(crate) key_pairs: BTreeSet<String>,
     pub(crate) parameters: BTreeMap<String, String>,
     pub(crate) launch_templates: BTreeMap<String, LaunchTemplate>,
+    /// How many launch templates calls have made.
+    pub(crate) templates_made: u64,
 }
 
 impl Default for Catalogue {
@@ -146,7 +143,9 @@ impl Default for Catalogue {
         let parameter = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let data: BTreeMap<String, String> =
             [parameter("ImageId", IMAGES[0]), parameter("InstanceType", "m6i.large")].into();
-        let template = LaunchTemplate { default: 1, versions: [(1, data.clone()), (2, data)].into() };
+        let versions = [(1, data.clone()), (2, data)].into();
+        let template =
+            LaunchTemplate { name: LAUNCH_TEMPLATE.to_owned(), default: 1, versions, ..LaunchTemplate::default() };
         let mut catalogue = Self {
             subnets: Vec::new(),
             images: IMAGES.map(str::to_owned).into(),
@@ -155,6 +154,7 @@ impl Default for Catalogue {
             key_pairs: [KEY_PAIR.to_owned()].into(),
             parameters: PARAMETERS.map(|name| parameter(name, IMAGES[0])).into(),
             launch_templates: [(LAUNCH_TEMPLATE.to_owned(), template)].into(),
+            templates_made: 0,
         };
         for (id, zone) in SUBNETS.into_iter().zip('a'..) {
             catalogue.add_subnet(id, zone, FREE_ADDRESSES);

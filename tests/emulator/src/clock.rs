@@ -93,6 +93,15 @@ pub(crate) fn signed_at(text: &str) -> Option<Millis> {
     Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000)
 }
 
+/// Returns a time that a call names: `2026-01-31T12:00:00Z`, with or without a fraction.
+pub(crate) fn parsed(text: &str) -> Option<Millis> {
+    let plain: String = text.chars().filter(|letter| !matches!(letter, '-' | ':')).collect();
+    let seconds = signed_at(&plain).filter(|_| plain.ends_with('Z'))?;
+    let fraction = plain.get(15..plain.len() - 1)?.trim_start_matches('.');
+    let digits: String = fraction.chars().chain("000".chars()).take(3).collect();
+    Some(seconds + digits.parse::<Millis>().ok()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +115,9 @@ mod tests {
         assert_eq!(signed_at("20260131T120000Z"), Some(1_769_860_800_000));
         assert_eq!(signed_at("20240229T235959Z").map(iso).as_deref(), Some("2024-02-29T23:59:59.000Z"));
         assert_eq!(signed_at("nonsense"), None);
+        assert_eq!(parsed("2026-01-31T12:00:00.123Z"), Some(at));
+        assert_eq!(parsed("2026-01-31T12:00:00Z"), Some(1_769_860_800_000));
+        assert!(["", "2026-01-31", "2026-01-31T12:00:00", "nonsense"].into_iter().all(|text| parsed(text).is_none()));
     }
 
     #[test]

@@ -7,9 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::call::{seconds, seconds_in_millis};
-use crate::catalogue::{IMAGES, LaunchTemplate, SUBNETS, TYPES};
+use crate::catalogue::{IMAGES, SUBNETS, TYPES};
 use crate::clock::millis;
+use crate::fleets::{FleetError, Injection, Victims};
 use crate::instances::{Actor, Market, Marks};
+use crate::templates::LaunchTemplate;
 use crate::throttle::Buckets;
 use crate::world::{Order, Pool, World};
 
@@ -69,8 +71,26 @@ pub enum Edit {
     Parameter { name: String, value: String },
     /// Sets the newest version of a launch template, as parameters of RunInstances; it becomes the default.
     LaunchTemplate { id: String, data: BTreeMap<String, String> },
-    /// Removes a launch template.
+    /// Removes a launch template, by its id or its name.
     DropTemplate { id: String },
+    /// From the creation of a fleet that is not instant to its first launch, and between attempts.
+    Fill { seconds: f64 },
+    /// From the end of a host to its replacement by its fleet.
+    Refill { seconds: f64 },
+    /// How long a fleet that is changed is `modifying`; until then it has its old target.
+    Modifying { seconds: f64 },
+    /// How far the lists of a fleet's hosts and its history are behind.
+    MemberLag { seconds: f64 },
+    /// Which hosts a fleet ends when it is to shrink.
+    Victims { policy: Victims },
+    /// The next `attempts` of fleets to launch (`null` is all) meet these errors, and launch at most so many hosts.
+    FleetErrors { errors: Vec<FleetError>, hosts: u32, attempts: Option<u32> },
+    /// Forgets the errors that are still to come.
+    NoFleetErrors,
+    /// Deletes a fleet of either API as somebody would by hand, with its hosts or without.
+    DeleteFleet { id: String, terminate: bool },
+    /// A replay of `CreateFleet` answers with the id alone, or with instances and errors too.
+    BareReplays { on: bool },
     /// Calls with this access key are expired, or are not.
     ExpireCredentials { access_key: String, on: bool },
     /// The service's clock is so many seconds ahead of the host's, and signatures older than 15 minutes are expired;
@@ -120,6 +140,8 @@ fn stranger(world: &mut World, tags: BTreeMap<String, String>) {
         zonal: false,
         template_version: None,
         parameters: Arc::default(),
+        merged: Arc::default(),
+        fleet: None,
         call: 0,
         tags,
         spot_tags: BTreeMap::new(),
@@ -190,15 +212,27 @@ pub(crate) fn apply(world: &mut World, edit: Edit) -> Result<(), String> {
             world.catalogue.parameters.insert(name, value);
         }
         Edit::LaunchTemplate { id, data } => {
-            let versions = BTreeMap::new();
-            let template =
-                world.catalogue.launch_templates.entry(id).or_insert(LaunchTemplate { default: 0, versions });
-            template.default = template.versions.keys().next_back().copied().unwrap_or_default() + 1;
-            template.versions.insert(template.default, data);
+            let new = LaunchTemplate { name: id.clone(), created: now, ..LaunchTemplate::default() };
+            let template = world.catalogue.launch_templates.entry(id).or_insert(new);
+            template.default = template.add(data, None);
         }
         Edit::DropTemplate { id } => {
-            world.catalogue.launch_templates.remove(&id);
+            world.catalogue.launch_templates.retain(|other, template| *other != id && template.name != id);
         }
+        Edit::Fill { seconds } => world.fleets.fill = seconds_in_millis(seconds),
+        Edit::Refill { seconds } => world.fleets.refill = seconds_in_millis(seconds),
+        Edit::Modifying { seconds } => world.fleets.modifying = seconds_in_millis(seconds),
+        Edit::MemberLag { seconds } => world.fleets.member_lag = seconds_in_millis(seconds),
+        Edit::Victims { policy } => world.fleets.victims = policy,
+        Edit::FleetErrors { errors, hosts, attempts } => {
+            world.fleets.injections.push(Injection { errors, hosts, attempts });
+        }
+        Edit::NoFleetErrors => world.fleets.injections.clear(),
+        Edit::DeleteFleet { id, terminate } => {
+            let index = world.fleets.index(&id).ok_or_else(|| format!("there is no fleet {id}"))?;
+            world.delete_fleet(index, terminate.then_some(Actor::Test));
+        }
+        Edit::BareReplays { on } => world.fleets.bare_replays = on,
         Edit::ExpireCredentials { access_key, on: true } => {
             world.expired_keys.insert(access_key);
         }
@@ -216,6 +250,7 @@ pub(crate) fn apply(world: &mut World, edit: Edit) -> Result<(), String> {
         Edit::Throttling { on } => world.buckets = on.then(Buckets::default),
         Edit::Clock { seconds: time } => world.clock.advance(seconds(time)),
     }
+    world.settle();
     Ok(())
 }
 

@@ -92,7 +92,10 @@ impl Emulator {
 
     /// Moves the clock on.
     pub fn clock_advance(&self, by: Duration) {
-        self.shared.world().clock.advance(by);
+        let mut world = self.shared.world();
+        world.settle();
+        world.clock.advance(by);
+        world.settle();
     }
 
     /// Returns the time on the emulator's clock.
@@ -102,7 +105,9 @@ impl Emulator {
 
     /// Returns every instance ever.
     pub fn truth(&self) -> Truth {
-        Truth::of(&self.shared.world())
+        let mut world = self.shared.world();
+        world.settle();
+        Truth::of(&world)
     }
 
     /// Returns every call.
@@ -280,7 +285,7 @@ impl Emulator {
     }
 
     /// Carries out an edit that cannot fail.
-    fn sure(&self, edit: Edit) {
+    pub(crate) fn sure(&self, edit: Edit) {
         let _ = self.edit(edit);
     }
 }

@@ -65,6 +65,8 @@ impl State {
 pub enum Actor {
     /// The call of this number.
     Call(u64),
+    /// The fleet of this id: there were too many, or it has expired.
+    Fleet(String),
     /// A verb of the test.
     Test,
 }
@@ -96,6 +98,8 @@ pub struct Launch {
     pub parameters: Arc<Parameters>,
     /// The number of the call.
     pub call: u64,
+    /// The fleet that launched, by its id.
+    pub fleet: Option<String>,
     /// The tags of the instances.
     pub tags: BTreeMap<String, String>,
     /// The tags of the spot requests.
@@ -120,6 +124,9 @@ pub struct Launch {
     pub running_at: Millis,
     /// Whether running instances have an address and a name.
     pub addressed: bool,
+    /// The parameters over those of the launch template.
+    #[serde(skip)]
+    pub(crate) merged: Arc<Parameters>,
     /// The neighbours: the number of the first instance, and of the one after the last.
     #[serde(skip)]
     pub(crate) instances: Range<u32>,
@@ -203,7 +210,7 @@ pub(crate) fn address_in(name: &str) -> Option<u32> {
 }
 
 /// Mixes a number so that neighbours look unlike, and each number gives another (splitmix64, which is a bijection).
-fn mixed(number: u64) -> u64 {
+pub(crate) fn mixed(number: u64) -> u64 {
     let z = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

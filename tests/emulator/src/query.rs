@@ -38,6 +38,15 @@ impl Parameters {
         self.0.range(prefix.to_owned()..).next().is_some_and(|(key, _)| key.starts_with(prefix))
     }
 
+    /// Returns what the overrides and specifications of a fleet say, where their names end so.
+    pub(crate) fn of_fleets(&self, end: &str) -> impl Iterator<Item = &str> {
+        let lists = ["LaunchTemplateConfigs.", "SpotFleetRequestConfig.Launch"];
+        let found = lists
+            .into_iter()
+            .flat_map(|list| self.0.range(list.to_owned()..).take_while(move |(name, _)| name.starts_with(list)));
+        found.filter(move |(name, _)| name.ends_with(end)).map(|(_, value)| value.as_str())
+    }
+
     /// Returns a parameter that is a number.
     pub(crate) fn number(&self, name: &str) -> Result<Option<u32>, Refusal> {
         self.get(name)

@@ -72,6 +72,18 @@ impl Truth {
         self.tagged("hostfactory:request-id", id)
     }
 
+    /// Returns the instances that a fleet launched.
+    #[must_use]
+    pub fn of_fleet(&self, id: &str) -> Self {
+        self.matching(|instance| instance.launch.fleet.as_deref() == Some(id))
+    }
+
+    /// Returns the instances that a fleet ended by itself: there were too many, or it has expired.
+    #[must_use]
+    pub fn ended_by_fleets(&self) -> Self {
+        self.matching(|instance| matches!(&instance.end, Some(End { by: Actor::Fleet(_), .. })))
+    }
+
     /// Returns the instances that nobody has told to end.
     #[must_use]
     pub fn live(&self) -> Self {

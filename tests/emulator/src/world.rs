@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::catalogue::{self, Catalogue};
 use crate::clock::{Clock, Millis, millis};
 use crate::faults::Faults;
+use crate::fleets::Fleets;
 use crate::instances::{Actor, End, Instance, Instances, Launch, Market, State};
 use crate::query::Parameters;
 use crate::throttle::Buckets;
@@ -97,7 +98,10 @@ pub(crate) struct World {
     /// Virtual CPUs that may run, by market and family.
     pub(crate) quotas: HashMap<(Market, String), u32>,
     /// Virtual CPUs that run.
-    used: HashMap<(Market, &'static str), u32>,
+    pub(crate) used: HashMap<(Market, &'static str), u32>,
+    pub(crate) fleets: Fleets,
+    /// The time that is being caught up with, while something that was due earlier is carried out.
+    pub(crate) moment: Option<Millis>,
     /// From launch until a describe call shows the instance, and its tags.
     pub(crate) lag: Millis,
     pub(crate) tag_lag: Millis,
@@ -126,6 +130,10 @@ pub(crate) struct Order {
     pub(crate) zonal: bool,
     pub(crate) template_version: Option<u32>,
     pub(crate) parameters: Arc<Parameters>,
+    /// The same over those of the launch template.
+    pub(crate) merged: Arc<Parameters>,
+    /// The fleet that launches.
+    pub(crate) fleet: Option<String>,
     pub(crate) call: u64,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) spot_tags: BTreeMap<String, String>,
@@ -151,6 +159,8 @@ impl World {
             pools: Vec::new(),
             quotas: HashMap::new(),
             used: HashMap::new(),
+            fleets: Fleets::default(),
+            moment: None,
             lag: 0,
             tag_lag: 0,
             addressed: true,
@@ -167,11 +177,17 @@ impl World {
     }
 
     pub(crate) fn now(&self) -> Millis {
-        self.clock.now()
+        self.moment.unwrap_or_else(|| self.clock.now())
+    }
+
+    /// Lets everything happen that had to happen until now.
+    pub(crate) fn settle(&mut self) {
+        self.catch_up_fleets();
+        self.give_back();
     }
 
     /// Gives the places of ended instances back.
-    pub(crate) fn settle(&mut self) {
+    pub(crate) fn give_back(&mut self) {
         let now = self.now();
         while let Some(Reverse((_, number))) = self.ending.peek().copied().filter(|Reverse((at, _))| *at <= now) {
             self.ending.pop();
@@ -202,6 +218,14 @@ impl World {
         (used.saturating_add(kind.vcpus.saturating_mul(count)) > quota).then_some(quota)
     }
 
+    /// Takes places and quota.
+    pub(crate) fn take_places(&mut self, kind: catalogue::InstanceType, zone: &str, market: Market, count: u32) {
+        for pool in self.pools.iter_mut().filter(|pool| pool.takes(kind.name, zone, market)) {
+            pool.left = pool.left.saturating_sub(count);
+        }
+        *self.used.entry((market, kind.family())).or_default() += kind.vcpus * count;
+    }
+
     /// Launches, and takes addresses, places and quota.
     pub(crate) fn launch(&mut self, order: Order) -> Arc<Launch> {
         let now = self.now();
@@ -210,17 +234,14 @@ impl World {
             Some(subnet) => (0..order.count).map(|_| subnet.take(again)).collect(),
             None => Vec::new(),
         };
-        for pool in &mut self.pools {
-            if pool.takes(order.kind.name, &order.zone, order.market) {
-                pool.left = pool.left.saturating_sub(order.count);
-            }
-        }
+        self.take_places(order.kind, &order.zone, order.market, order.count);
         let family = order.kind.family();
-        *self.used.entry((order.market, family)).or_default() += order.kind.vcpus * order.count;
         let launch = Launch {
             reservation: format!("r-0{:016x}", self.instances.launches.len()),
             token: order.token,
             parameters: order.parameters,
+            merged: order.merged,
+            fleet: order.fleet,
             call: order.call,
             tags: order.tags,
             spot_tags: order.spot_tags,
@@ -250,6 +271,9 @@ impl World {
         let (code, message) = (code.to_owned(), message.to_owned());
         instance.marks().end = Some(End { at, terminated_at, by, code, message });
         self.ending.push(Reverse((terminated_at, number)));
+        if let Some(fleet) = self.instances.get(number).and_then(|(_, launch)| launch.fleet.clone()) {
+            self.fleets.left(&fleet, number, at, terminated_at);
+        }
     }
 
     /// Returns the instance as calls of this region see it, or `None` where they do not.

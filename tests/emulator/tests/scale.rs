@@ -1,8 +1,11 @@
 //! A hundred thousand hosts: what a look costs is counted in hosts looked at, not in time.
 
+use std::time::Duration;
+
 use hostfactory_emulator::SUBNETS;
 
 use crate::client::{ask, ask_about, filtered, frozen, hosts};
+use crate::fleets::fleet;
 
 #[test]
 fn a_look_at_a_few_of_a_hundred_thousand_costs_a_few() {
@@ -36,4 +39,28 @@ fn a_look_at_a_few_of_a_hundred_thousand_costs_a_few() {
     assert_eq!(cost(&|| filtered(&emulator, tag, "req-7").all("instanceId").len()), (5_000, 5_000));
     assert_eq!(ask_about(&emulator, "TerminateInstances", &ids[..1_000]).all("instanceId").len(), 1_000);
     assert_eq!(emulator.truth().live().len(), 99_000);
+}
+
+#[test]
+fn a_hundred_thousand_hosts_of_fleets_are_kept_by_fleet() {
+    let emulator = frozen();
+    emulator.subnet_free(SUBNETS[0], 200_000).unwrap();
+    let fleets: Vec<String> =
+        (0..10).map(|_| fleet(&emulator, "maintain", 10_000, &[]).one("fleetId").to_owned()).collect();
+    emulator.clock_advance(Duration::from_secs(1));
+    assert_eq!(emulator.truth().len(), 100_000);
+    let before = emulator.examined();
+    let members = |id: &str| {
+        let answer = ask(&emulator, "DescribeFleetInstances", &[("FleetId", id), ("MaxResults", "1000")]);
+        answer.all("instanceId").into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    for id in &fleets {
+        let seen = members(id);
+        assert_eq!(seen.len(), 1_000);
+        ask_about(&emulator, "TerminateInstances", &seen[..500]);
+        assert_eq!(ask(&emulator, "DescribeFleets", &[("FleetId.1", id)]).one("fulfilledCapacity"), "9500");
+    }
+    emulator.clock_advance(Duration::from_secs(1));
+    assert_eq!(emulator.examined(), before, "no listing of instances");
+    assert_eq!((emulator.truth().len(), emulator.truth().live().len()), (105_000, 100_000));
 }

@@ -80,7 +80,7 @@ fn passes(filter: &Filter, sight: &Sight<'_>) -> Option<bool> {
         "subnet-id" => filter.takes(&launch.subnet),
         "vpc-id" => filter.takes(crate::catalogue::VPC),
         "image-id" => filter.takes(&launch.image),
-        "key-name" => launch.parameters.get("KeyName").is_some_and(|name| filter.takes(name)),
+        "key-name" => launch.merged.get("KeyName").is_some_and(|name| filter.takes(name)),
         "owner-id" => filter.takes(&launch.account),
         "reservation-id" => filter.takes(&launch.reservation),
         "spot-instance-request-id" => spot && filter.takes(&spot_request_id(sight.number)),
@@ -92,7 +92,7 @@ fn passes(filter: &Filter, sight: &Sight<'_>) -> Option<bool> {
 /// Writes a reservation with the instances that `inside` writes.
 pub(super) fn reservation(xml: &mut Xml, launch: &Launch, inside: impl FnOnce(&mut Xml)) {
     xml.leaf("reservationId", &launch.reservation).leaf("ownerId", &launch.account);
-    groups(xml, &launch.parameters);
+    groups(xml, &launch.merged);
     xml.element("instancesSet", inside);
 }
 
@@ -110,7 +110,7 @@ fn groups(xml: &mut Xml, parameters: &Parameters) {
 pub(super) fn instance(xml: &mut Xml, sight: &Sight<'_>, garble: Option<Garble>) {
     let Sight { number, launch, state, now, .. } = *sight;
     let address = sight.instance.address(launch, now);
-    let parameters = &launch.parameters;
+    let parameters = &launch.merged;
     if garble != Some(Garble::NoId) {
         xml.leaf("instanceId", sight.id());
     }

@@ -1,70 +1,152 @@
-//! `DescribeLaunchTemplates` and `DescribeLaunchTemplateVersions`.
+//! `CreateLaunchTemplate`, `DescribeLaunchTemplates`, `DeleteLaunchTemplate` (`aws-semantics.md` section 7).
 
-use super::Context;
-use crate::catalogue::LaunchTemplate;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::pages::Window;
+use super::{Context, tags};
+use crate::clock::iso;
+use crate::query::{Filter, Parameters};
 use crate::refusal::Refusal;
+use crate::templates::{LaunchTemplate, Note, template_id};
 use crate::xml::Xml;
 
-/// Returns a launch template.
-pub(super) fn template<'c>(context: &'c Context<'_>, id: &str) -> Result<&'c LaunchTemplate, Refusal> {
-    context.world.catalogue.launch_templates.get(id).ok_or_else(|| {
-        let text = format!("The specified launch template, with template ID {id}, does not exist.");
-        Refusal::new("InvalidLaunchTemplateId.NotFound", text)
-    })
+const LONGEST_TOKEN: usize = 128;
+/// The most launch templates of a region.
+const MOST: usize = 5_000;
+
+/// Refuses a client token that is too long.
+pub(super) fn check_token(parameters: &Parameters) -> Result<Option<&str>, Refusal> {
+    let token = parameters.get("ClientToken").filter(|token| !token.is_empty());
+    if token.is_some_and(|token| token.len() > LONGEST_TOKEN || !token.is_ascii()) {
+        let text = format!("The client token must have at most {LONGEST_TOKEN} ASCII characters.");
+        return Err(Refusal::new("InvalidClientToken", text));
+    }
+    Ok(token)
 }
 
-/// Returns the number that a version stands for.
-pub(super) fn version(id: &str, template: &LaunchTemplate, version: Option<&str>) -> Result<u32, Refusal> {
-    let number = match version.unwrap_or("$Default") {
-        "$Default" => Some(template.default),
-        "$Latest" => template.versions.keys().next_back().copied(),
-        number => number.parse().ok(),
-    };
-    number.filter(|number| template.versions.contains_key(number)).ok_or_else(|| {
-        let text = format!("Could not find the specified version {} of {id}", version.unwrap_or_default());
-        Refusal::new("InvalidLaunchTemplateId.VersionNotFound", text)
-    })
+/// Returns what a call says of the version that it makes.
+pub(super) fn data(parameters: &Parameters) -> Result<BTreeMap<String, String>, Refusal> {
+    const PREFIX: &str = "LaunchTemplateData.";
+    let below = parameters.0.range(PREFIX.to_owned()..).take_while(|(name, _)| name.starts_with(PREFIX));
+    let data: BTreeMap<String, String> =
+        below.map(|(name, value)| (name[PREFIX.len()..].to_owned(), value.clone())).collect();
+    if data.is_empty() {
+        return Err(Refusal::new("MissingParameter", "The request must contain the parameter LaunchTemplateData"));
+    }
+    Ok(data)
 }
 
-/// `DescribeLaunchTemplates`: those that are named, or all.
+/// Returns the refusal of a token that came with other parameters.
+pub(super) fn mismatch() -> Refusal {
+    let text = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).";
+    Refusal::new("IdempotentParameterMismatch", text)
+}
+
+/// `CreateLaunchTemplate`: once for each token; what the data says is not looked at.
+pub(super) fn create(context: &mut Context<'_>) -> Result<String, Refusal> {
+    let parameters = Arc::clone(context.parameters);
+    let name = parameters.required("LaunchTemplateName")?;
+    let token = check_token(&parameters)?;
+    let is_good = |letter: char| letter.is_ascii_alphanumeric() || "().-/_".contains(letter);
+    if !(3..=128).contains(&name.len()) || !name.chars().all(is_good) {
+        let text = format!("The launch template name '{name}' is not valid: 3 to 128 letters, digits and ().-/_");
+        return Err(Refusal::new("InvalidLaunchTemplateName.MalformedException", text));
+    }
+    let data = data(&parameters)?;
+    let mut tags = tags::specified_below(&parameters, "TagSpecification", &["launch-template"])?;
+    context.dry_run()?;
+    let catalogue = &mut context.world.catalogue;
+    let made_with = |template: &LaunchTemplate| template.notes.get(&1).map(|note| Arc::clone(&note.parameters));
+    if token.is_some() {
+        let mut all = catalogue.launch_templates.iter();
+        let earlier = all.find(|(_, one)| made_with(one).is_some_and(|made| made.get("ClientToken") == token));
+        if let Some((id, template)) = earlier {
+            let same = made_with(template).is_some_and(|made| made == parameters);
+            return if same { Ok(answer(id, template)) } else { Err(mismatch()) };
+        }
+    }
+    if catalogue.template_called(name).is_ok() {
+        let text = "Launch template name already in use.";
+        return Err(Refusal::new("InvalidLaunchTemplateName.AlreadyExistsException", text));
+    }
+    if catalogue.launch_templates.len() >= MOST {
+        let text = format!("You have reached the maximum number of launch templates: {MOST}");
+        return Err(Refusal::new("MaxTemplateLimitExceeded", text));
+    }
+    catalogue.templates_made += 1;
+    let id = template_id(catalogue.templates_made);
+    let created = context.world.now();
+    let tags = tags.remove("launch-template").unwrap_or_default();
+    let mut template = LaunchTemplate { name: name.to_owned(), default: 1, created, tags, ..LaunchTemplate::default() };
+    let description = parameters.get("VersionDescription").map(str::to_owned);
+    template.add(data, Some(Note { description, created, parameters: Arc::clone(&parameters) }));
+    let answer = answer(&id, &template);
+    context.world.catalogue.launch_templates.insert(id, template);
+    Ok(answer)
+}
+
+/// `DeleteLaunchTemplate`, with all its versions.
+pub(super) fn delete(context: &mut Context<'_>) -> Result<String, Refusal> {
+    let (id, template) = context.world.catalogue.named_template(context.parameters, "")?;
+    let (id, answer) = (id.to_owned(), answer(id, template));
+    context.dry_run()?;
+    context.world.catalogue.launch_templates.remove(&id);
+    Ok(answer)
+}
+
+/// `DescribeLaunchTemplates`: those that are named, by id or by name, or all.
 pub(super) fn describe(context: &mut Context<'_>) -> Result<String, Refusal> {
     context.dry_run()?;
-    let mut ids = context.parameters.list("LaunchTemplateId");
+    let parameters = Arc::clone(context.parameters);
+    let window = Window::of(context, 1..=200)?;
+    let catalogue = &context.world.catalogue;
+    let (ids, names) = (parameters.list("LaunchTemplateId"), parameters.list("LaunchTemplateName"));
+    let mut found = Vec::new();
     for id in &ids {
-        template(context, id)?;
+        found.push(catalogue.template(id)?);
     }
-    let all = &context.world.catalogue.launch_templates;
-    if ids.is_empty() {
-        ids = all.keys().map(String::as_str).collect();
+    for name in &names {
+        found.push(catalogue.template_called(name)?);
     }
+    if ids.is_empty() && names.is_empty() {
+        found.extend(catalogue.launch_templates.iter().map(|(id, template)| (id.as_str(), template)));
+    }
+    for filter in parameters.filters()? {
+        let known = ["launch-template-name", "create-time", "tag-key"].contains(&filter.name.as_str());
+        if !known && !filter.name.starts_with("tag:") {
+            return Err(Refusal::invalid(format!("The filter '{}' is invalid", filter.name)));
+        }
+        found.retain(|(_, template)| passes(&filter, template));
+    }
+    let (page, next) = window.cut_list(context, found);
     let mut xml = Xml::default();
-    xml.items("launchTemplates", ids.into_iter().filter_map(|id| all.get_key_value(id)), |xml, (id, template)| {
-        xml.leaf("launchTemplateId", id).leaf("launchTemplateName", id);
-        xml.leaf("defaultVersionNumber", template.default);
-        xml.leaf("latestVersionNumber", template.versions.keys().next_back().copied());
-    });
+    xml.items("launchTemplates", page, |xml, (id, template)| write(xml, id, template));
+    xml.leaf("nextToken", next);
     Ok(xml.into_text())
 }
 
-/// `DescribeLaunchTemplateVersions`: the versions that are named, or all.
-pub(super) fn describe_versions(context: &mut Context<'_>) -> Result<String, Refusal> {
-    context.dry_run()?;
-    let id = context.parameters.required("LaunchTemplateId")?;
-    let template = template(context, id)?;
-    let named = context.parameters.list("LaunchTemplateVersion");
-    let mut numbers = named.iter().map(|name| version(id, template, Some(name))).collect::<Result<Vec<u32>, _>>()?;
-    if named.is_empty() {
-        numbers = template.versions.keys().copied().collect();
+fn passes(filter: &Filter, template: &LaunchTemplate) -> bool {
+    match filter.name.as_str() {
+        "launch-template-name" => filter.takes(&template.name),
+        "create-time" => filter.takes(&iso(template.created)),
+        "tag-key" => template.tags.keys().any(|key| filter.takes(key)),
+        tag => {
+            let value = template.tags.get(tag.strip_prefix("tag:").unwrap_or_default());
+            value.is_some_and(|value| filter.takes(value))
+        }
     }
+}
+
+fn answer(id: &str, template: &LaunchTemplate) -> String {
     let mut xml = Xml::default();
-    xml.items("launchTemplateVersionSet", numbers, |xml, number| {
-        let data = template.versions.get(&number);
-        let value = |name: &str| data.and_then(|data| data.get(name)).cloned();
-        xml.leaf("launchTemplateId", id).leaf("launchTemplateName", id).leaf("versionNumber", number);
-        xml.leaf("defaultVersion", number == template.default);
-        xml.element("launchTemplateData", |xml| {
-            xml.leaf("imageId", value("ImageId")).leaf("instanceType", value("InstanceType"));
-        });
-    });
-    Ok(xml.into_text())
+    xml.element("launchTemplate", |xml| write(xml, id, template));
+    xml.into_text()
+}
+
+fn write(xml: &mut Xml, id: &str, template: &LaunchTemplate) {
+    xml.leaf("launchTemplateId", id).leaf("launchTemplateName", &template.name);
+    xml.leaf("createTime", iso(template.created)).leaf("defaultVersionNumber", template.default);
+    xml.leaf("latestVersionNumber", template.latest());
+    tags::write(xml, &template.tags);
 }

@@ -77,8 +77,8 @@ pub(crate) fn page_of(token: Option<&str>) -> u32 {
     token.and_then(parsed).map_or(1, |(page, _)| page)
 }
 
-/// A token is `p<page>-<number of the instance that it goes on with>`.
-fn parsed(token: &str) -> Option<(u32, u32)> {
+/// A token is `p<page>-<number of what it goes on with>`.
+pub(super) fn parsed(token: &str) -> Option<(u32, u32)> {
     let (page, start) = token.strip_prefix('p')?.split_once('-')?;
     Some((page.parse().ok()?, start.parse().ok()?))
 }

@@ -1,15 +1,24 @@
 //! What the emulator can do: one file for each action or group of them, one line for each in [`ACTIONS`].
 
+mod change_fleets;
 mod console_output;
+mod create_fleet;
+mod describe_fleets;
+mod fleet_members;
+mod fleet_writing;
 mod identity;
 mod images;
 mod instance_status;
 mod instance_types;
 mod instances;
+mod launch_template_versions;
 mod launch_templates;
 mod listing;
+mod pages;
 mod parameters;
-mod run_instances;
+mod request_spot_fleet;
+pub(crate) mod run_instances;
+mod spot_fleets;
 mod spot_requests;
 mod subnets;
 mod tags;
@@ -125,7 +134,22 @@ const ACTIONS: &[Action] = &[
     ec2("DescribeImages", images::describe),
     ec2("DescribeInstanceTypes", instance_types::describe),
     ec2("DescribeLaunchTemplates", launch_templates::describe),
-    ec2("DescribeLaunchTemplateVersions", launch_templates::describe_versions),
+    ec2("DescribeLaunchTemplateVersions", launch_template_versions::describe),
+    ec2("CreateLaunchTemplate", launch_templates::create).rate(50, 5),
+    ec2("CreateLaunchTemplateVersion", launch_template_versions::create).rate(100, 5),
+    ec2("DeleteLaunchTemplate", launch_templates::delete).rate(50, 5),
+    ec2("CreateFleet", create_fleet::create).rate(50, 5),
+    ec2("ModifyFleet", change_fleets::modify).rate(50, 5),
+    ec2("DeleteFleets", change_fleets::delete).rate(50, 5),
+    ec2("DescribeFleets", describe_fleets::describe),
+    ec2("DescribeFleetInstances", fleet_members::describe),
+    ec2("DescribeFleetHistory", fleet_members::history),
+    ec2("RequestSpotFleet", request_spot_fleet::request).rate(50, 5),
+    ec2("ModifySpotFleetRequest", spot_fleets::modify).rate(50, 5),
+    ec2("CancelSpotFleetRequests", spot_fleets::cancel).rate(50, 5),
+    ec2("DescribeSpotFleetRequests", spot_fleets::describe).rate(50, 3),
+    ec2("DescribeSpotFleetInstances", fleet_members::describe_spot).rate(100, 5),
+    ec2("DescribeSpotFleetRequestHistory", fleet_members::spot_history).rate(100, 5),
     ec2("GetConsoleOutput", console_output::get),
     sts("GetCallerIdentity", identity::get),
     ssm("GetParameter", parameters::get),

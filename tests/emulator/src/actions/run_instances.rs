@@ -1,5 +1,6 @@
 //! `RunInstances` (`aws-semantics.md` sections 1.2 and 2).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::instances::{instance, reservation};
@@ -9,6 +10,7 @@ use crate::clock::Millis;
 use crate::instances::{Launch, Market, State};
 use crate::query::Parameters;
 use crate::refusal::Refusal;
+use crate::templates::merged;
 use crate::world::Order;
 use crate::xml::Xml;
 
@@ -32,7 +34,8 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<String, Refusal> {
         let text = format!("The client token must have at most {LONGEST_TOKEN} ASCII characters.");
         return Err(Refusal::new("InvalidClientToken", text));
     }
-    let (parameters, template_version) = with_template(context, &sent)?;
+    let (parameters, template) = with_template(context, &sent)?;
+    let template_version = template.as_ref().map(|(_, version)| *version);
     let (subnet, is_zonal) = subnet(context, &parameters)?;
     let zone = subnet.zone_in(context.region);
     if let Some(token) = token
@@ -50,12 +53,14 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<String, Refusal> {
         }
         return Ok(answer(context, &launch));
     }
-    let kind = kind(&parameters)?;
-    let image = image(context, &parameters)?;
-    let market = market(context, &parameters, most)?;
-    check_names(context, &parameters)?;
-    check_user_data(&parameters)?;
-    let mut tags = tags::specified(&parameters)?;
+    if parameters.has_below("InstanceRequirements.") {
+        let text = "Instance requirements are not supported by this operation.";
+        return Err(Refusal::new("UnsupportedOperation", text));
+    }
+    let Checked { kind, image, market, mut tags, spot_tags } = check(context, &parameters, most)?;
+    if let Some((id, version)) = template {
+        tags.extend(template_tags(&id, version));
+    }
     context.dry_run()?;
     if let Some(quota) = context.world.passed_quota(kind, market, most) {
         return Err(over_quota(market, quota));
@@ -65,11 +70,7 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<String, Refusal> {
         return Err(no_capacity(kind, &zone, market));
     }
     if subnet.free < least {
-        let text = format!(
-            "There are not enough free addresses in subnet '{}' to satisfy the requested number of instances.",
-            subnet.id
-        );
-        return Err(Refusal::new("InsufficientFreeAddressesInSubnet", text));
+        return Err(no_addresses(&subnet.id));
     }
     let order = Order {
         token: token.map(str::to_owned),
@@ -77,8 +78,10 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<String, Refusal> {
         template_version,
         parameters: Arc::clone(&sent),
         call: context.call,
-        tags: tags.remove("instance").unwrap_or_default(),
-        spot_tags: tags.remove("spot-instances-request").unwrap_or_default(),
+        merged: parameters,
+        fleet: None,
+        tags,
+        spot_tags,
         kind,
         image,
         zone,
@@ -89,6 +92,34 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<String, Refusal> {
     };
     let launch = context.world.launch(order);
     Ok(answer(context, &launch))
+}
+
+/// What is to be launched: every name that it has is there.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) kind: InstanceType,
+    pub(crate) image: String,
+    pub(crate) market: Market,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) spot_tags: BTreeMap<String, String>,
+}
+
+/// Refuses what cannot be launched, whatever room there is.
+pub(crate) fn check(context: &Context<'_>, parameters: &Parameters, most: u32) -> Result<Checked, Refusal> {
+    let kind = kind(parameters)?;
+    let image = image(context, parameters)?;
+    let market = market(context, parameters, most)?;
+    check_names(context, parameters)?;
+    check_user_data(parameters)?;
+    let mut tags = tags::specified(parameters)?;
+    let spot_tags = tags.remove("spot-instances-request").unwrap_or_default();
+    Ok(Checked { kind, image, market, tags: tags.remove("instance").unwrap_or_default(), spot_tags })
+}
+
+/// Returns the tags that AWS gives to what a launch template launches.
+pub(crate) fn template_tags(id: &str, version: u32) -> [(String, String); 2] {
+    let tag = |name: &str, value: String| (format!("aws:ec2launchtemplate:{name}"), value);
+    [tag("id", id.to_owned()), tag("version", version.to_string())]
 }
 
 fn answer(context: &Context<'_>, launch: &Launch) -> String {
@@ -118,18 +149,25 @@ fn counts(parameters: &Parameters) -> Result<(u32, u32), Refusal> {
     Ok((least, most))
 }
 
-/// Returns the parameters over those of the launch template, and the version that was meant.
-fn with_template(context: &Context<'_>, sent: &Parameters) -> Result<(Parameters, Option<u32>), Refusal> {
-    let Some(id) = sent.get("LaunchTemplate.LaunchTemplateId") else { return Ok((sent.clone(), None)) };
-    let template = super::launch_templates::template(context, id)?;
-    let version = super::launch_templates::version(id, template, sent.get("LaunchTemplate.Version"))?;
-    let mut merged = template.versions.get(&version).cloned().unwrap_or_default();
-    merged.extend(sent.0.iter().map(|(name, value)| (name.clone(), value.clone())));
-    Ok((Parameters(merged), Some(version)))
+/// A launch template by its id, and the version that was meant.
+type Template = (String, u32);
+
+/// Returns the parameters over those of the launch template, and which one that is.
+fn with_template(
+    context: &Context<'_>,
+    sent: &Arc<Parameters>,
+) -> Result<(Arc<Parameters>, Option<Template>), Refusal> {
+    const PREFIX: &str = "LaunchTemplate.";
+    if !sent.has_below(PREFIX) {
+        return Ok((Arc::clone(sent), None));
+    }
+    let (id, template) = context.world.catalogue.named_template(sent, PREFIX)?;
+    let version = template.version(id, sent.get("LaunchTemplate.Version"))?;
+    Ok((Arc::new(merged(&template.versions[&version], &sent.0)), Some((id.to_owned(), version))))
 }
 
 /// Returns the subnet, and whether the request named it or its zone: then the token counts in that zone only.
-fn subnet(context: &Context<'_>, parameters: &Parameters) -> Result<(Subnet, bool), Refusal> {
+pub(crate) fn subnet(context: &Context<'_>, parameters: &Parameters) -> Result<(Subnet, bool), Refusal> {
     let inside = parameters.get("NetworkInterface.1.SubnetId");
     let beside = parameters.get("SubnetId");
     if parameters.has_below("NetworkInterface.") {
@@ -189,7 +227,13 @@ fn kind(parameters: &Parameters) -> Result<InstanceType, Refusal> {
 }
 
 fn image(context: &Context<'_>, parameters: &Parameters) -> Result<String, Refusal> {
-    let id = parameters.required("ImageId")?;
+    let mut id = parameters.required("ImageId")?;
+    if let Some(alias) = id.strip_prefix("resolve:ssm:") {
+        let name = alias.split(':').next().unwrap_or(alias);
+        let value = context.world.catalogue.parameters.get(name);
+        let refused = || Refusal::invalid(format!("The parameter {name} behind the image does not exist"));
+        id = value.ok_or_else(refused)?;
+    }
     super::images::check(context, id)?;
     Ok(id.to_owned())
 }
@@ -251,7 +295,7 @@ fn check_user_data(parameters: &Parameters) -> Result<(), Refusal> {
 }
 
 /// A call that asks for more than the quota leaves is refused whole, whatever `MinCount` says.
-fn over_quota(market: Market, quota: u32) -> Refusal {
+pub(crate) fn over_quota(market: Market, quota: u32) -> Refusal {
     match market {
         Market::OnDemand => {
             let text = format!(
@@ -264,7 +308,16 @@ fn over_quota(market: Market, quota: u32) -> Refusal {
     }
 }
 
-fn no_capacity(kind: InstanceType, zone: &str, market: Market) -> Refusal {
+/// A subnet has too few addresses left.
+pub(crate) fn no_addresses(subnet: &str) -> Refusal {
+    let text = format!(
+        "There are not enough free addresses in subnet '{subnet}' to satisfy the requested number of instances."
+    );
+    Refusal::new("InsufficientFreeAddressesInSubnet", text)
+}
+
+/// A pool has too few places left.
+pub(crate) fn no_capacity(kind: InstanceType, zone: &str, market: Market) -> Refusal {
     let text = match market {
         Market::OnDemand => format!(
             "We currently do not have sufficient {} capacity in the Availability Zone you requested ({zone}). Our system \

@@ -13,12 +13,20 @@ const LONGEST_VALUE: usize = 256;
 /// What RunInstances tags (section 2).
 const RESOURCES: [&str; 4] = ["instance", "volume", "network-interface", "spot-instances-request"];
 
-/// Returns the tags of each resource that a create call names.
-pub(super) fn specified(parameters: &Parameters) -> Result<BTreeMap<String, BTreeMap<String, String>>, Refusal> {
+/// The tags of each resource that is named.
+pub(super) type Tags = BTreeMap<String, BTreeMap<String, String>>;
+
+/// Returns the tags of each resource that a launch names.
+pub(super) fn specified(parameters: &Parameters) -> Result<Tags, Refusal> {
+    specified_below(parameters, "TagSpecification", &RESOURCES)
+}
+
+/// Returns the tags of each resource that is named in this list; it may be one of `resources`.
+pub(super) fn specified_below(parameters: &Parameters, list: &str, resources: &[&str]) -> Result<Tags, Refusal> {
     let mut all = BTreeMap::new();
-    for prefix in parameters.prefixes("TagSpecification") {
+    for prefix in parameters.prefixes(list) {
         let resource = parameters.required(&format!("{prefix}ResourceType"))?;
-        if !RESOURCES.contains(&resource) {
+        if !resources.contains(&resource) {
             let text = format!("'{resource}' is not a valid taggable resource type for this operation.");
             return Err(Refusal::invalid(text));
         }
