@@ -10,6 +10,7 @@ mod disk;
 #[cfg(feature = "aws")]
 mod duplicates;
 #[cfg(feature = "aws")]
+mod fleets;
 mod hosts;
 #[cfg(feature = "aws")]
 mod inputs;
