@@ -57,7 +57,11 @@ fn carry_out(shared: &Shared, request: &Request) -> Result<Value, (u16, String)>
     let written = |value: Result<Value, serde_json::Error>| value.map_err(|error| (500, error.to_string()));
     let refused = |why: String| (400, why);
     match (request.method.as_str(), path) {
-        ("GET", "truth") => written(serde_json::to_value(Truth::of(&shared.world()))),
+        ("GET", "truth") => {
+            let mut world = shared.world();
+            world.settle();
+            written(serde_json::to_value(Truth::of(&world)))
+        }
         ("GET", "calls") => written(serde_json::to_value(&shared.world().calls)),
         ("GET", "world") => Ok(about(&shared.world())),
         ("GET", "held") => Ok(shared

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::call::{seconds, seconds_in_millis};
 use crate::catalogue::{IMAGES, LaunchTemplate, SUBNETS, TYPES};
 use crate::clock::millis;
+use crate::group_edits::{self, GroupEdit};
 use crate::instances::{Actor, Market, Marks};
+use crate::scaling;
 use crate::throttle::Buckets;
 use crate::world::{Order, Pool, World};
 
@@ -82,6 +84,8 @@ pub enum Edit {
     Unauthorized { action: String, on: bool },
     /// Puts AWS's throttle buckets in force, filled, or takes them away.
     Throttling { on: bool },
+    /// Changes Auto Scaling groups, or how they behave.
+    Group(GroupEdit),
     /// Moves the clock on.
     Clock { seconds: f64 },
 }
@@ -166,9 +170,13 @@ pub(crate) fn apply(world: &mut World, edit: Edit) -> Result<(), String> {
         Edit::Stop { instance } => {
             let stopped_at = now + millis(world.settings.shutdown);
             mark(world, &instance, |marks| marks.stopped = Some((now, stopped_at)))?;
+            scaling::look_later(world, &instance);
         }
         Edit::MarkSpot { instance, code } => mark(world, &instance, |marks| marks.spot = Some((code, now)))?,
-        Edit::Impair { instance, on } => mark(world, &instance, |marks| marks.impaired = on)?,
+        Edit::Impair { instance, on } => {
+            mark(world, &instance, |marks| marks.impaired = on)?;
+            scaling::look_later(world, &instance);
+        }
         Edit::Event { instance, kind } => mark(world, &instance, |marks| marks.events.push(kind))?,
         Edit::Protect { instance, on } => mark(world, &instance, |marks| marks.protected = on)?,
         Edit::Vanish { instance, on } => mark(world, &instance, |marks| marks.vanished = on)?,
@@ -214,6 +222,7 @@ pub(crate) fn apply(world: &mut World, edit: Edit) -> Result<(), String> {
             world.denied.remove(&action);
         }
         Edit::Throttling { on } => world.buckets = on.then(Buckets::default),
+        Edit::Group(edit) => group_edits::apply(world, edit)?,
         Edit::Clock { seconds: time } => world.clock.advance(seconds(time)),
     }
     Ok(())

@@ -102,7 +102,9 @@ impl Emulator {
 
     /// Returns every instance ever.
     pub fn truth(&self) -> Truth {
-        Truth::of(&self.shared.world())
+        let mut world = self.shared.world();
+        world.settle();
+        Truth::of(&world)
     }
 
     /// Returns every call.
@@ -280,7 +282,7 @@ impl Emulator {
     }
 
     /// Carries out an edit that cannot fail.
-    fn sure(&self, edit: Edit) {
+    pub(crate) fn sure(&self, edit: Edit) {
         let _ = self.edit(edit);
     }
 }

@@ -10,8 +10,10 @@ use serde::Serialize;
 use crate::catalogue::{self, Catalogue};
 use crate::clock::{Clock, Millis, millis};
 use crate::faults::Faults;
+use crate::groups::Groups;
 use crate::instances::{Actor, End, Instance, Instances, Launch, Market, State};
 use crate::query::Parameters;
+use crate::scaling::Wake;
 use crate::throttle::Buckets;
 
 /// How long a terminated instance can be seen (`aws-semantics.md` section 3).
@@ -117,6 +119,11 @@ pub(crate) struct World {
     pub(crate) examined: u64,
     /// Instances whose places become free, by the time of it.
     ending: BinaryHeap<Reverse<(Millis, u32)>>,
+    pub(crate) groups: Groups,
+    /// What groups look at when its time has come.
+    pub(crate) wakes: BinaryHeap<Reverse<(Millis, Wake)>>,
+    /// The time of what is carried out late, since nobody has looked until now.
+    moment: Option<Millis>,
 }
 
 /// What is to be launched; all refusals are behind us.
@@ -163,15 +170,31 @@ impl World {
             calls: Vec::new(),
             examined: 0,
             ending: BinaryHeap::new(),
+            groups: Groups::default(),
+            wakes: BinaryHeap::new(),
+            moment: None,
         }
     }
 
     pub(crate) fn now(&self) -> Millis {
-        self.clock.now()
+        self.moment.unwrap_or_else(|| self.clock.now())
+    }
+
+    /// Carries out what has become due since the last look, each at its own time.
+    pub(crate) fn settle(&mut self) {
+        let now = self.now();
+        while let Some(Reverse((at, wake))) = self.wakes.peek().copied().filter(|Reverse((at, _))| *at <= now) {
+            self.wakes.pop();
+            self.moment = Some(at);
+            self.give_back();
+            crate::scaling::wake(self, wake);
+        }
+        self.moment = None;
+        self.give_back();
     }
 
     /// Gives the places of ended instances back.
-    pub(crate) fn settle(&mut self) {
+    fn give_back(&mut self) {
         let now = self.now();
         while let Some(Reverse((_, number))) = self.ending.peek().copied().filter(|Reverse((at, _))| *at <= now) {
             self.ending.pop();
@@ -200,6 +223,13 @@ impl World {
         let quota = *self.quotas.get(&(market, kind.family().to_owned()))?;
         let used = self.used.get(&(market, kind.family())).copied().unwrap_or(0);
         (used.saturating_add(kind.vcpus.saturating_mul(count)) > quota).then_some(quota)
+    }
+
+    /// Returns how many more the quota leaves room for.
+    pub(crate) fn quota_left(&self, kind: catalogue::InstanceType, market: Market) -> u32 {
+        let quota = self.quotas.get(&(market, kind.family().to_owned())).copied();
+        let used = self.used.get(&(market, kind.family())).copied().unwrap_or(0);
+        quota.map_or(u32::MAX, |quota| quota.saturating_sub(used) / kind.vcpus.max(1))
     }
 
     /// Launches, and takes addresses, places and quota.
@@ -250,6 +280,10 @@ impl World {
         let (code, message) = (code.to_owned(), message.to_owned());
         instance.marks().end = Some(End { at, terminated_at, by, code, message });
         self.ending.push(Reverse((terminated_at, number)));
+        if self.groups.of.contains_key(&number) {
+            self.wakes.push(Reverse((at + self.groups.habits.refill, Wake::Member(number))));
+            self.wakes.push(Reverse((terminated_at, Wake::Member(number))));
+        }
     }
 
     /// Returns the instance as calls of this region see it, or `None` where they do not.

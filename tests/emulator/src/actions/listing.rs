@@ -78,7 +78,7 @@ pub(crate) fn page_of(token: Option<&str>) -> u32 {
 }
 
 /// A token is `p<page>-<number of the instance that it goes on with>`.
-fn parsed(token: &str) -> Option<(u32, u32)> {
+pub(super) fn parsed(token: &str) -> Option<(u32, u32)> {
     let (page, start) = token.strip_prefix('p')?.split_once('-')?;
     Some((page.parse().ok()?, start.parse().ok()?))
 }

@@ -1,5 +1,6 @@
 //! `RunInstances` (`aws-semantics.md` sections 1.2 and 2).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::instances::{instance, reservation};
@@ -89,6 +90,64 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<String, Refusal> {
     };
     let launch = context.world.launch(order);
     Ok(answer(context, &launch))
+}
+
+/// Refuses parameters that no launch could have.
+pub(super) fn check(context: &mut Context<'_>) -> Result<(InstanceType, String, Market), Refusal> {
+    let parameters = context.parameters;
+    let checked = (kind(parameters)?, image(context, parameters)?, market(context, parameters, 1)?);
+    check_names(context, parameters)?;
+    check_user_data(parameters)?;
+    tags::specified(parameters)?;
+    Ok(checked)
+}
+
+/// Launches up to `most` hosts in a subnet for a group, with the tags of the group over those of its launch template.
+pub(super) fn for_group(
+    context: &mut Context<'_>,
+    subnet: &str,
+    most: u32,
+    version: u32,
+    group_tags: &BTreeMap<String, String>,
+) -> Result<Arc<Launch>, Refusal> {
+    let (kind, image, market) = check(context)?;
+    let parameters = Arc::clone(context.parameters);
+    let found = context.world.catalogue.subnet(subnet).cloned();
+    let text = || format!("The subnet ID '{subnet}' does not exist");
+    let subnet = found.ok_or_else(|| Refusal::new("InvalidSubnetID.NotFound", text()))?;
+    let zone = subnet.zone_in(context.region);
+    let mut tags = tags::specified(&parameters)?;
+    let mut instance_tags = tags.remove("instance").unwrap_or_default();
+    instance_tags.extend(group_tags.clone());
+    // A group asks for its hosts one by one: a quota cuts the last ones off.
+    if let Some(quota) = context.world.passed_quota(kind, market, 1) {
+        return Err(over_quota(market, quota));
+    }
+    let room = context.world.room(kind.name, &zone, market);
+    if room == 0 {
+        return Err(no_capacity(kind, &zone, market));
+    }
+    if subnet.free == 0 {
+        let text = format!("There are not enough free addresses in subnet '{}' to satisfy the request.", subnet.id);
+        return Err(Refusal::new("InsufficientFreeAddressesInSubnet", text));
+    }
+    let order = Order {
+        token: None,
+        zonal: false,
+        template_version: Some(version),
+        call: context.call,
+        tags: instance_tags,
+        spot_tags: tags.remove("spot-instances-request").unwrap_or_default(),
+        kind,
+        image,
+        zone,
+        region: context.region.to_owned(),
+        market,
+        count: most.min(room).min(subnet.free).min(context.world.quota_left(kind, market)),
+        subnet: subnet.id,
+        parameters,
+    };
+    Ok(context.world.launch(order))
 }
 
 fn answer(context: &Context<'_>, launch: &Launch) -> String {
