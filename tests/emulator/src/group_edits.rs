@@ -234,3 +234,16 @@ impl Emulator {
         self.edit(Edit::Group(GroupEdit::Desired { group: group.to_owned(), units }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_of_groups_is_an_edit_over_http_too() {
+        let read = |text: &str| serde_json::from_str::<Edit>(text).unwrap();
+        assert_eq!(read(r#"{"group": {"refill": {"seconds": 3}}}"#), Edit::Group(GroupEdit::Refill { seconds: 3.0 }));
+        let policy = Some(Victims::Newest);
+        assert_eq!(read(r#"{"group": {"victims": {"policy": "newest"}}}"#), Edit::Group(GroupEdit::Victims { policy }));
+    }
+}

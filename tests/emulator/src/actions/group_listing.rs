@@ -66,9 +66,7 @@ fn write(xml: &mut Xml, context: &Context<'_>, id: GroupId, group: &Group, with_
     let number = |name: &str, otherwise: u32| sent(name).map_or_else(|| otherwise.to_string(), String::clone);
     xml.leaf("AutoScalingGroupName", &group.name).leaf("AutoScalingGroupARN", group.arn(id));
     for name in ["LaunchTemplate", "MixedInstancesPolicy"] {
-        if group.parameters.keys().any(|key| key.split('.').next() == Some(name)) {
-            xml.element(name, |xml| tree(xml, &group.parameters, name));
-        }
+        tree(xml, &group.parameters, name);
     }
     xml.leaf("MinSize", group.min).leaf("MaxSize", group.max).leaf("DesiredCapacity", group.desired);
     xml.leaf("DesiredCapacityType", sent("DesiredCapacityType"));
