@@ -171,7 +171,8 @@ mod tests {
         let parameters = pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         let mut xml = Xml::default();
         tree(&mut xml, &parameters, "A");
-        let text = "<A><B><member><C>two</C></member><member><C>ten</C></member></B><D><member>one</member></D><E>&lt;</E></A>";
+        let list = "<B><member><C>two</C></member><member><C>ten</C></member></B>";
+        let text = format!("<A>{list}<D><member>one</member></D><E>&lt;</E></A>");
         assert_eq!(xml.into_text(), text);
     }
 }
