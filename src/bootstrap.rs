@@ -45,7 +45,10 @@ use crate::infrastructure::telemetry::{self, AuditLog};
 use crate::interface::chain::Chain;
 use crate::interface::cli::{Composition, StartError, StartOptions, Started, run};
 #[cfg(feature = "aws")]
-use crate::providers::aws::{AwsClients, AwsClientsParameters, AwsObservation, RunInstances};
+use crate::providers::aws::{
+    AutoScaling, AwsClients, AwsClientsParameters, AwsObservation, InstantFleet, MaintainFleet, MaintainSpotFleet,
+    RequestFleet, RequestSpotFleet, RunInstances,
+};
 use crate::providers::simulated::{SimulatedFulfilment, SimulatedObservation, Simulation, SimulationParameters};
 
 /// Declares the module with the components of every build and those of one feature set.
@@ -94,6 +97,12 @@ application! {}
 application! {
     #[lazy] AwsClients,
     #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] RunInstances,
+    #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] InstantFleet,
+    #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] RequestFleet,
+    #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] MaintainFleet,
+    #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] RequestSpotFleet,
+    #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] MaintainSpotFleet,
+    #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] AutoScaling,
     #[lazy] #[keyed(dyn Observation, ProviderKind)] AwsObservation,
 }
 

@@ -54,6 +54,8 @@ pub struct Notes {
     pub buckets: BTreeMap<String, Bucket>,
     /// Whose hosts these are, as far as the cloud has told.
     pub account: Option<Account>,
+    /// Launch templates of ours that are there, by name, and when they were made or met.
+    pub launch_templates: BTreeMap<String, Timestamp>,
     /// Hosts that no request accounted for, and since when.
     pub suspects: BTreeMap<MachineId, Timestamp>,
     /// The machines that use this work folder, and when each did last.
@@ -140,6 +142,7 @@ impl Notes {
         self.brakes.retain(|_, brake| !brake.is_over(now));
         self.leases.retain(|_, lease| lease.until > now);
         self.spot_looks.retain(|_, looked| !is_over(*looked, Duration::from_mins(1), now));
+        self.launch_templates.retain(|_, at| *at <= now && now.since(*at) < Duration::from_hours(24));
         self.nodes.retain(|_, at| now.since(*at) < Duration::from_hours(24));
     }
 }

@@ -65,9 +65,14 @@ fn has_what_it_needs(launch: &LaunchSettings) -> Result<(), DomainError> {
 /// What only some of the ways to get hosts can do.
 fn fits_its_way(parts: &TemplateParts) -> Result<(), DomainError> {
     let (launch, fleet) = (&parts.launch, &parts.launch.fleet);
+    if parts.api == ProviderApi::Simulated {
+        return Ok(());
+    }
+    if parts.price_type == PriceType::OnDemand && fleet.on_demand_share != OnDemandShare::None {
+        return refused("percentOnDemand", "is a share of a spot template; set priceType to spot or heterogeneous");
+    }
     let is_spot_fleet = matches!(parts.api, ProviderApi::SpotFleetRequest | ProviderApi::SpotFleetMaintain);
     match parts.api {
-        ProviderApi::Simulated => return Ok(()),
         ProviderApi::RunInstances => {
             if fleet.requirements.is_some() {
                 return refused(
@@ -75,10 +80,16 @@ fn fits_its_way(parts: &TemplateParts) -> Result<(), DomainError> {
                     "needs a fleet; RunInstances takes instance types by name (vmTypes)",
                 );
             }
-            if fleet.on_demand_share != OnDemandShare::None {
+            let field = match fleet.on_demand_share {
+                OnDemandShare::None => None,
+                OnDemandShare::Percent(_) => Some("percentOnDemand"),
+                OnDemandShare::Rest => Some("priceType"),
+            };
+            if let Some(field) = field {
                 return refused(
-                    "priceType",
-                    "heterogeneous hosts need a fleet or a group; RunInstances takes one market",
+                    field,
+                    "a mix of spot and on-demand hosts needs a fleet or a group, and RunInstances takes one market; set \
+                     providerApi to EC2Fleet, or make it two templates",
                 );
             }
         }
@@ -92,7 +103,7 @@ fn fits_its_way(parts: &TemplateParts) -> Result<(), DomainError> {
             return refused(
                 "launchTemplateId",
                 "cannot be used here: such fleets tag their hosts through the launch template alone, and without our tags \
-                 hosts would be lost; write its settings into the template, or set fleetType to instant",
+                 hosts would be lost; write its settings into the template, or take an EC2Fleet of fleetType instant",
             );
         }
         ProviderApi::Ec2FleetInstant
@@ -100,13 +111,11 @@ fn fits_its_way(parts: &TemplateParts) -> Result<(), DomainError> {
         | ProviderApi::Ec2FleetMaintain
         | ProviderApi::SpotFleetRequest
         | ProviderApi::SpotFleetMaintain
-        | ProviderApi::AutoScaling => {}
+        | ProviderApi::AutoScaling
+        | ProviderApi::Simulated => {}
     }
     if is_spot_fleet && fleet.role.is_none() {
         return refused("fleetRole", "is missing; a Spot Fleet launches with the rights of an IAM role");
-    }
-    if parts.price_type == PriceType::OnDemand && fleet.on_demand_share != OnDemandShare::None {
-        return refused("percentOnDemand", "is a share of a spot template; set priceType to spot or heterogeneous");
     }
     if fleet.requirements.is_some() && !launch.instance_types.is_empty() {
         return refused("abisInstanceRequirements", "cannot go with vmType or vmTypes; keep one of them");
@@ -119,7 +128,8 @@ fn strategies(parts: &TemplateParts) -> Result<(), DomainError> {
     if fleet.spot_strategy == Some(AllocationStrategy::Prioritized) {
         return refused(
             "allocationStrategy",
-            "prioritized is for on-demand hosts; spot hosts take capacityOptimizedPrioritized",
+            "prioritized is for on-demand hosts: name it in allocationStrategyOnDemand; spot hosts take \
+             capacityOptimizedPrioritized",
         );
     }
     if fleet.spot_strategy == Some(AllocationStrategy::Diversified) && parts.api == ProviderApi::AutoScaling {
@@ -130,7 +140,7 @@ fn strategies(parts: &TemplateParts) -> Result<(), DomainError> {
     }
     let on_demand = [None, Some(AllocationStrategy::LowestPrice), Some(AllocationStrategy::Prioritized)];
     if !on_demand.contains(&fleet.on_demand_strategy) {
-        return refused("allocationStrategyOnDemand", "is lowestPrice or prioritized");
+        return refused("allocationStrategyOnDemand", "is for on-demand hosts, which take lowestPrice or prioritized");
     }
     if fleet.pools_count.is_some() && fleet.spot_strategy != Some(AllocationStrategy::LowestPrice) {
         return refused("poolsCount", "counts the pools of allocationStrategy lowestPrice; set that, or remove it");

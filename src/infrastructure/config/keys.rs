@@ -96,7 +96,7 @@ pub const KEYS: &[Key] = &[
     key("logging.maxFiles", Kind::Number(1, 100), "5", "How many rotated log files are kept."),
     key("logging.acceptPropagated", Kind::Flag, "true", "Whether Host Factory's `HF_LOGLEVEL`, `HF_LOG_MAX_FILE_SIZE` and `HF_LOG_MAX_ROTATE` go before the three keys above."),
     key("template.file", Kind::Path, "", "The template file. Unset: looked for in the configuration folder."),
-    key("template.defaultApi", Kind::Word(&["awsprov", "orb"]), "awsprov", "What a template without `providerApi` means: `awsprov` is RunInstances; `orb` is EC2Fleet, which this version refuses."),
+    key("template.defaultApi", Kind::Word(&["awsprov", "orb"]), "awsprov", "What a template without `providerApi` means: `awsprov` chooses as IBM's plug-in does, `orb` takes EC2Fleet."),
     key("template.overMaximum", Kind::Word(&["refuse", "clip"]), "refuse", "What happens to a request that would pass `maxNumber`."),
     key("template.brake.deaths", Kind::Number(0, 10_000), "10", "How many hosts of a template must die at boot before it is put out of use; 0 for never."),
     key("template.brake.withinMinutes", Kind::Number(1, 1440), "10", "Within what time they must die."),

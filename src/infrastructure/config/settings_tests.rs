@@ -426,14 +426,21 @@ fn the_samples_can_be_loaded() {
     let settings = Settings::load(&Overrides::default(), &variables.cloned().collect()).unwrap();
     assert_eq!(settings.warnings, [] as [String; 0]);
     assert_eq!(settings.aws.region.as_deref(), Some("eu-west-1"));
-    let catalogue = templates::FileCatalogue::new(
-        settings.folders.config.clone(),
-        settings.instance.clone(),
-        settings.provider_kind,
-        settings.templates.clone(),
-        std::sync::Arc::new(crate::infrastructure::instance_types::KnownInstanceTypes::new("")),
-    );
-    let listing = crate::application::ports::TemplateCatalogue::list(&catalogue).unwrap();
-    assert_eq!((listing.templates.len(), listing.refused.len()), (3, 0), "{:?}", listing.refused);
-    assert!(catalogue.warnings().unwrap().is_empty(), "{:?}", catalogue.warnings());
+    for (name, count) in [("awsprov_templates.json", 3), ("fleet_templates.json", 7)] {
+        let catalogue = templates::FileCatalogue::new(
+            settings.folders.config.clone(),
+            settings.instance.clone(),
+            settings.provider_kind,
+            templates::TemplateSettings { file: Some(folder.join(name)), ..settings.templates.clone() },
+            std::sync::Arc::new(crate::infrastructure::instance_types::KnownInstanceTypes::new("")),
+        );
+        let listing = crate::application::ports::TemplateCatalogue::list(&catalogue).unwrap();
+        assert_eq!((listing.templates.len(), listing.refused.len()), (count, 0), "{:?}", listing.refused);
+        let notes: Vec<_> = catalogue.warnings().unwrap().iter().flat_map(|(_, notes)| notes).collect();
+        assert!(notes.iter().all(|note| note.contains("AWS advises against new Spot Fleets")), "{notes:?}");
+        let mut ways: Vec<_> = listing.templates.iter().map(crate::domain::template::Template::api).collect();
+        ways.sort();
+        ways.dedup();
+        assert!(count == 3 || ways.len() == 7, "a sample of each way: {ways:?}");
+    }
 }

@@ -25,11 +25,19 @@ use crate::application::settings::AwsSettings;
 use crate::domain::FailureClass;
 
 /// The clients of the services we ask.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Clients {
     pub(super) ec2: aws_sdk_ec2::Client,
+    pub(super) groups: aws_sdk_autoscaling::Client,
     pub(super) ssm: aws_sdk_ssm::Client,
     pub(super) gate: Gate,
+    pub(super) notebook: Arc<dyn Notebook>,
+}
+
+impl fmt::Debug for Clients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clients").field("gate", &self.gate).finish_non_exhaustive()
+    }
 }
 
 /// Gives clients and settings to the components of this provider.
@@ -117,7 +125,9 @@ impl AwsClients {
         let (notebook, clock) = (self.notebook.clone(), self.clock.clone());
         Ok(Clients {
             ec2: aws_sdk_ec2::Client::from_conf(ec2),
+            groups: aws_sdk_autoscaling::Client::new(&config),
             ssm: aws_sdk_ssm::Client::new(&config),
+            notebook: notebook.clone(),
             gate: Gate {
                 limiter: Arc::new(Limiter::new(settings, notebook.clone(), clock.clone())),
                 identity: Arc::new(Identity::new(config, credentials, name, notebook, clock.clone())),

@@ -171,6 +171,17 @@ pub(super) fn class_of(code: &str) -> Option<FailureClass> {
     CODES.iter().find(|(_, codes)| codes.contains(&code)).map(|(class, _)| *class)
 }
 
+/// Returns the first code we know that a text of AWS names, with its class: histories and activities have no field for it.
+pub(super) fn class_in(text: &str) -> Option<(&'static str, FailureClass)> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '.';
+    text.split(|c| !is_part(c)).map(|word| word.trim_matches('.')).find_map(|word| {
+        let of_class = |(class, codes): &(FailureClass, &'static [&'static str])| {
+            codes.iter().find(|code| **code == word).map(|code| (*code, *class))
+        };
+        CODES.iter().find_map(of_class)
+    })
+}
+
 /// Returns the class of an answer that bears no code we know, by its HTTP status.
 pub(super) fn class_of_status(status: u16) -> FailureClass {
     match status {

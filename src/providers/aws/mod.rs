@@ -3,23 +3,32 @@
 //! Invariants: AWS types are named nowhere else in this crate; building a component does no I/O; no error, log line or
 //! `Debug` text holds a credential or user data.
 
+mod auto_scaling;
 mod client;
 mod codes;
 mod credentials;
 mod error;
+mod fleet;
+mod group_return;
 mod held;
 mod http;
 mod identity;
+mod instant_fleet;
+mod lasting_fleet;
+mod launch_template;
 mod limit;
 mod observation;
 mod parameters;
 mod prepare;
 mod request;
+mod requirements;
 mod retry;
 mod run_instances;
 mod sighting;
+mod spot_fleet;
 mod tags;
 mod terminate;
+mod user_data;
 mod whole;
 
 #[cfg(test)]
@@ -27,6 +36,10 @@ mod fake;
 #[cfg(test)]
 mod faults_tests;
 
+pub use auto_scaling::AutoScaling;
 pub use client::{AwsClients, AwsClientsParameters, ClientSource, Clients};
+pub use instant_fleet::InstantFleet;
+pub use lasting_fleet::{MaintainFleet, RequestFleet};
 pub use observation::AwsObservation;
 pub use run_instances::RunInstances;
+pub use spot_fleet::{MaintainSpotFleet, RequestSpotFleet};

@@ -1,6 +1,6 @@
 //! Looks at hosts: paged, filtered reads that are complete or an error.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,10 +56,10 @@ impl Keyed for AwsObservation {
 }
 
 /// One page and the token of the next.
-type Page<T> = (Vec<T>, Option<String>);
+pub(super) type Page<T> = (Vec<T>, Option<String>);
 
 /// Collects all pages, or none.
-async fn all_pages<T, F, S>(
+pub(super) async fn all_pages<T, F, S>(
     clients: &Clients,
     operation: &'static str,
     policy: Policy,
@@ -86,7 +86,7 @@ where
     }
 }
 
-fn filter(name: impl Into<String>, values: impl IntoIterator<Item = impl Into<String>>) -> Filter {
+pub(super) fn filter(name: impl Into<String>, values: impl IntoIterator<Item = impl Into<String>>) -> Filter {
     Filter::builder().name(name).set_values(Some(values.into_iter().map(Into::into).collect())).build()
 }
 
@@ -133,6 +133,20 @@ pub(super) async fn launched_with(
     let found = instances(clients, policy, &[filter("client-token", [token.as_str()])]).await?;
     let reservation = found.first().and_then(|(reservation, _)| reservation.clone());
     Ok((sightings(&found)?, reservation))
+}
+
+/// Returns the hosts that bear the tags of a request and of its attempt of this number.
+pub(super) async fn of_attempt(
+    clients: &Clients,
+    policy: Policy,
+    frozen: &BTreeMap<String, String>,
+    number: u32,
+) -> Result<Vec<Sighting>, ProviderError> {
+    let of_request = [tags::OWNER, tags::REQUEST]
+        .map(|key| filter(format!("tag:{key}"), [frozen.get(key).map(String::as_str).unwrap_or_default()]));
+    let [owner, request] = of_request;
+    let attempt = filter(format!("tag:{}", tags::ATTEMPT), [number.to_string()]);
+    sightings(&instances(clients, policy, &[owner, request, attempt]).await?)
 }
 
 impl AwsObservation {

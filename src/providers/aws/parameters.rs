@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::application::ProviderError;
-use crate::domain::template::{MetadataOptions, NetworkInterface, Tenancy, Volume};
+use crate::domain::template::{FleetSettings, MetadataOptions, NetworkInterface, Tenancy, Volume};
 use crate::domain::{Digest, FailureClass};
 
 /// The form of [`FrozenParameters`] that this binary writes and reads.
@@ -53,6 +53,9 @@ pub(super) struct FrozenParameters {
     pub(super) metadata: MetadataOptions,
     /// By instance type; empty when the types' own figures do.
     pub(super) cpu: BTreeMap<String, Cpu>,
+    /// What a fleet or group is asked for besides.
+    #[serde(skip_serializing_if = "FleetSettings::is_default")]
+    pub(super) fleet: FleetSettings,
 }
 
 impl FrozenParameters {

@@ -8,10 +8,15 @@ use super::client::Clients;
 use super::error::{incomplete, provider_error};
 use super::parameters::{Cpu, FrozenParameters, FrozenTemplate, SCHEMA};
 use super::retry::{self, Policy};
+use super::{tags, user_data};
 use crate::application::ProviderError;
+use crate::application::ports::Owner;
+use crate::application::settings::AwsSettings;
 use crate::domain::FailureClass;
-use crate::domain::request::Pool;
-use crate::domain::template::{Image, LaunchSettings, LaunchTemplate, PriceType, UserData, Volume};
+use crate::domain::request::{LaunchPlan, Pool};
+use crate::domain::template::{
+    Image, LaunchSettings, LaunchTemplate, OnDemandShare, PriceType, Template, UserData, Volume, WeightedType,
+};
 
 const PARAMETER: &str = "GetParameter";
 const IMAGES: &str = "DescribeImages";
@@ -24,13 +29,79 @@ fn invalid(operation: &str, text: String) -> ProviderError {
     ProviderError::new(operation, FailureClass::Invalid, text)
 }
 
+/// Returns the plan of a way that asks one pool in each call.
+///
+/// # Errors
+/// Those of [`frozen`], of the tags and of the boot script.
+pub(super) async fn of_one_pool_at_a_time(
+    clients: &Clients,
+    settings: &AwsSettings,
+    template: &Template,
+    owner: &Owner,
+) -> Result<LaunchPlan, ProviderError> {
+    let parameters = stored(clients, settings, template, owner).await?;
+    let launch = template.launch();
+    let tiers = pools(launch, &launch.instance_types, template.price_type()).into_iter().map(|pool| vec![pool]);
+    Ok(LaunchPlan { tiers: tiers.collect(), parameters, ..LaunchPlan::default() })
+}
+
+/// Returns the plan of a way that asks many pools in one call: those of all markets together where each has its share, one
+/// market after the other where on-demand hosts stand in for spot hosts.
+///
+/// # Errors
+/// Those of [`frozen`], of the tags and of the boot script.
+pub(super) async fn of_fleet(
+    clients: &Clients,
+    settings: &AwsSettings,
+    template: &Template,
+    owner: &Owner,
+) -> Result<LaunchPlan, ProviderError> {
+    let parameters = stored(clients, settings, template, owner).await?;
+    let launch = template.launch();
+    let fleet = &launch.fleet;
+    let first = pools(launch, &launch.instance_types, template.price_type());
+    let other_types = if fleet.on_demand_types.is_empty() { &launch.instance_types } else { &fleet.on_demand_types };
+    let on_demand = || pools(launch, other_types, PriceType::OnDemand);
+    let tiers = match fleet.on_demand_share {
+        OnDemandShare::None => vec![first],
+        OnDemandShare::Percent(_) => vec![first.into_iter().chain(on_demand()).collect()],
+        OnDemandShare::Rest => vec![first, on_demand()],
+    };
+    let weighted = launch.instance_types.iter().chain(&fleet.on_demand_types).filter(|kind| kind.weight != 1);
+    Ok(LaunchPlan {
+        tiers,
+        weights: weighted.map(|kind| (kind.name.clone(), kind.weight)).collect(),
+        fill_seconds: fleet.expiry_minutes.map(|minutes| u64::from(minutes) * 60),
+        batch_limit: Some(super::fleet::MOST_UNITS),
+        parameters,
+    })
+}
+
+/// Returns the frozen parameters as a plan keeps them.
+async fn stored(
+    clients: &Clients,
+    settings: &AwsSettings,
+    template: &Template,
+    owner: &Owner,
+) -> Result<serde_json::Value, ProviderError> {
+    let operation = "preparing a launch";
+    let launch = template.launch();
+    if let Some(text) = launch.user_data.as_ref().and_then(|data| data.text()) {
+        user_data::fits(operation, text)?;
+    }
+    let tags = tags::launch_tags(&settings.tags, &launch.tags, owner, template.api())?;
+    let frozen = frozen(clients, Policy::describes(settings), launch, tags).await?;
+    serde_json::to_value(&frozen)
+        .map_err(|error| invalid(operation, format!("the parameters cannot be written down: {error}")))
+}
+
 /// Returns where to ask, in the operator's order: all subnets for the first type, then the next type.
-pub(super) fn pools(launch: &LaunchSettings, price_type: PriceType) -> Vec<Pool> {
+pub(super) fn pools(launch: &LaunchSettings, types: &[WeightedType], price_type: PriceType) -> Vec<Pool> {
     let or_the_template = |names: Vec<String>| -> Vec<Option<String>> {
         if names.is_empty() { vec![None] } else { names.into_iter().map(Some).collect() }
     };
     let subnets = or_the_template(launch.subnets.clone());
-    or_the_template(launch.instance_types.iter().map(|kind| kind.name.clone()).collect())
+    or_the_template(types.iter().map(|kind| kind.name.clone()).collect())
         .into_iter()
         .flat_map(|instance_type| {
             subnets.iter().map(move |subnet| Pool {
@@ -94,6 +165,7 @@ pub(super) async fn frozen(
         launch_template,
         metadata: launch.metadata.clone(),
         cpu,
+        fleet: launch.fleet.clone(),
     })
 }
 

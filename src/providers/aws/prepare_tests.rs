@@ -81,9 +81,9 @@ fn pools_are_all_subnets_of_a_type_before_the_next_type() {
         subnets: names(&["s1", "s2"]),
         ..LaunchSettings::default()
     };
-    let shown: Vec<String> = pools(&wanted, PriceType::Spot).iter().map(ToString::to_string).collect();
+    let shown: Vec<String> = pools(&wanted, &wanted.instance_types, PriceType::Spot).iter().map(ToString::to_string).collect();
     assert_eq!(shown, ["a in s1 spot", "a in s2 spot", "b in s1 spot", "b in s2 spot"]);
-    let open = pools(&LaunchSettings::default(), PriceType::OnDemand);
+    let open = pools(&LaunchSettings::default(), &[], PriceType::OnDemand);
     assert_eq!(open, [Pool { instance_type: None, subnet: None, price_type: PriceType::OnDemand }]);
 }
 

@@ -47,6 +47,11 @@ impl Policy {
         Self { retries: settings.describe_retries, wait: Wait::Linear(settings.describe_interval) }
     }
 
+    /// The same without any repetition, for calls whose repetition is not harmless.
+    pub(super) const fn once(self) -> Self {
+        Self { retries: 0, ..self }
+    }
+
     /// The wait before the `number`-th repetition, counted from 1.
     fn wait(self, number: u32) -> Duration {
         match self.wait {

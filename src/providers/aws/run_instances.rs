@@ -12,17 +12,15 @@ use super::identity::Certainty;
 use super::limit::Call;
 use super::parameters::FrozenParameters;
 use super::retry::{self, Policy};
-use super::{observation, prepare, request, sighting, tags, terminate};
+use super::{observation, prepare, request, sighting, terminate, user_data};
 use crate::application::ProviderError;
 use crate::application::ports::{Acquired, Fulfilment, Launch, Owner, Released};
 use crate::domain::machine::Sighting;
 use crate::domain::request::{Attempt, LaunchPlan, Refusal};
 use crate::domain::template::{ProviderApi, Template};
-use crate::domain::{Digest, FailureClass, MachineId};
+use crate::domain::{FailureClass, MachineId};
 
 const OPERATION: &str = "RunInstances";
-/// The most user data, before base64 (`aws-semantics.md` section 2).
-const MOST_USER_DATA: usize = 16 * 1024;
 
 /// Gets hosts through `RunInstances`.
 #[derive(Component)]
@@ -39,24 +37,6 @@ impl Keyed for RunInstances {
 
 fn invalid(text: impl Into<String>) -> ProviderError {
     ProviderError::new(OPERATION, FailureClass::Invalid, text)
-}
-
-/// Checks the boot script against what the request was frozen with, and encodes it.
-fn encoded(user_data: Option<&str>, frozen: Option<&Digest>) -> Result<Option<String>, ProviderError> {
-    if user_data.map(|text| Digest::of(&[text])).as_ref() != frozen {
-        let text =
-            "the boot script (userDataScript) is not the one the request was made with; put it back, or ask anew";
-        return Err(invalid(text));
-    }
-    user_data.map(|text| fits(text).map(|()| aws_smithy_types::base64::encode(text))).transpose()
-}
-
-fn fits(user_data: &str) -> Result<(), ProviderError> {
-    if user_data.len() > MOST_USER_DATA {
-        let size = user_data.len();
-        return Err(invalid(format!("the boot script has {size} bytes; AWS takes at most {MOST_USER_DATA}")));
-    }
-    Ok(())
 }
 
 fn acquired(attempt: &Attempt, answer: &RunInstancesOutput) -> Result<Acquired, ProviderError> {
@@ -107,24 +87,14 @@ impl RunInstances {
 #[async_trait]
 impl Fulfilment for RunInstances {
     async fn prepare(&self, template: &Template, owner: &Owner) -> Result<LaunchPlan, ProviderError> {
-        let settings = self.clients.settings();
-        let launch = template.launch();
-        let tags = tags::launch_tags(&settings.tags, &launch.tags, owner, ProviderApi::RunInstances)?;
-        if let Some(text) = launch.user_data.as_ref().and_then(|data| data.text()) {
-            fits(text)?;
-        }
         let clients = self.clients.clients().await?;
-        let frozen = prepare::frozen(clients, Policy::describes(settings), launch, tags).await?;
-        let parameters = serde_json::to_value(&frozen)
-            .map_err(|error| invalid(format!("the parameters cannot be written down: {error}")))?;
-        let tiers = prepare::pools(launch, template.price_type()).into_iter().map(|pool| vec![pool]).collect();
-        Ok(LaunchPlan { tiers, parameters, ..LaunchPlan::default() })
+        prepare::of_one_pool_at_a_time(clients, self.clients.settings(), template, owner).await
     }
 
     async fn acquire(&self, launch: Launch<'_>) -> Result<Acquired, ProviderError> {
         let frozen = FrozenParameters::from_plan(OPERATION, &launch.plan.parameters)?;
         let clients = self.clients.clients().await?;
-        let user_data = match encoded(launch.user_data, frozen.user_data_digest.as_ref()) {
+        let user_data = match user_data::encoded(OPERATION, launch.user_data, frozen.user_data_digest.as_ref()) {
             Ok(user_data) => user_data,
             // The attempt may have been sent before the script changed.
             Err(error) => return self.launched_before(clients, launch.attempt, error).await,

@@ -337,7 +337,7 @@ async fn the_boot_script_is_sent_as_base64_and_shown_nowhere() {
 #[tokio::test]
 async fn a_boot_script_that_changed_or_is_too_long_launches_nothing() {
     let attempt = attempt(1, PriceType::OnDemand);
-    let long = "x".repeat(MOST_USER_DATA + 1);
+    let long = "x".repeat(16 * 1024 + 1);
     let with = |script: &str| FrozenParameters { user_data_digest: Some(Digest::of(&[script])), ..frozen() };
     for (frozen, user_data) in
         [(with("a"), Some("b")), (with("a"), None), (frozen(), Some("b")), (with(&long), Some(long.as_str()))]

@@ -17,11 +17,13 @@ pub(super) const REQUEST: &str = "hostfactory:request-id";
 pub(super) const TEMPLATE: &str = "hostfactory:template-id";
 /// The way that a host was got: the API's own name, so that a host that is found by tag tells how it came about.
 pub(super) const PROVIDER: &str = "hostfactory:provider";
+/// The attempt that a host was launched by, where a fleet tags it: such hosts do not bear the token of the call.
+pub(super) const ATTEMPT: &str = "hostfactory:attempt";
 /// The account that a host is charged to (LSF).
 pub(super) const ACCOUNT: &str = "RC_ACCOUNT";
 
-/// The most tags of one resource, and the longest key and value, in characters (`aws-semantics.md` section 13).
-const MOST_TAGS: usize = 50;
+/// The most tags of one resource but for that of the attempt, and the longest key and value, in characters (`aws-semantics.md` section 13).
+const MOST_TAGS: usize = 49;
 const LONGEST_KEY: usize = 128;
 const LONGEST_VALUE: usize = 256;
 const RESERVED: [&str; 2] = ["aws:", "hostfactory:"];
@@ -176,9 +178,9 @@ mod tests {
             assert!(error.message.contains(&key[..key.len().min(100)]), "{error}");
         }
         assert!(tags_of(&[], &[("", "x")]).is_err());
-        let many: Vec<String> = (0..46).map(|n| format!("k{n}")).collect();
+        let many: Vec<String> = (0..45).map(|n| format!("k{n}")).collect();
         let pairs: Vec<(&str, &str)> = many.iter().map(|key| (key.as_str(), "")).collect();
-        assert!(tags_of(&pairs[..45], &[]).is_ok() && tags_of(&pairs, &[]).is_err());
+        assert!(tags_of(&pairs[..44], &[]).is_ok() && tags_of(&pairs, &[]).is_err());
     }
 
     #[test]

@@ -4,11 +4,12 @@ use super::fields::{FIELDS, Fate};
 use super::file::{self, Reading};
 use super::*;
 use crate::domain::template::{
-    Image, LaunchSettings, LaunchTemplate, NetworkInterface, PriceType, ProviderApi, ProviderKind, Template, Tenancy,
+    AllocationStrategy, FleetSettings, Image, LaunchSettings, LaunchTemplate, NetworkInterface, OnDemandShare,
+    PriceType, ProviderApi, ProviderKind, Template, Tenancy,
 };
 use crate::infrastructure::instance_types::KnownInstanceTypes;
 
-const BASE: &[(&str, &str)] = &[
+pub(super) const BASE: &[(&str, &str)] = &[
     ("templateId", "\"t\""),
     ("maxNumber", "5"),
     ("attributes", r#"{"type": ["String", "X86_64"], "ncpus": ["Numeric", "1"], "nram": ["Numeric", "1024"]}"#),
@@ -17,8 +18,28 @@ const BASE: &[(&str, &str)] = &[
     ("subnetId", "\"subnet-1\""),
 ];
 
+/// LSF's own sample of a fleet file, its placeholders bare.
+pub(super) const FLEET_FILE: &str = r#"{
+  "OnDemandOptions": {"AllocationStrategy": "lowest-price"},
+  "SpotOptions": {"AllocationStrategy": "price-capacity-optimized", "InstanceInterruptionBehavior": "terminate"},
+  "LaunchTemplateConfigs": [{
+    "LaunchTemplateSpecification": {"LaunchTemplateId": "lt-0a", "Version": "1"},
+    "Overrides": [
+      {"InstanceType": "c5.xlarge", "SubnetId": "subnet-a", "WeightedCapacity": 1, "Priority": 2},
+      {"InstanceType": "c5.2xlarge", "SubnetId": "subnet-b", "WeightedCapacity": 2, "Priority": 4}
+    ]
+  }],
+  "TargetCapacitySpecification": {
+    "TotalTargetCapacity": $LSF_TOTAL_TARGET_CAPACITY,
+    "OnDemandTargetCapacity": $LSF_ONDEMAND_TARGET_CAPACITY,
+    "SpotTargetCapacity": $LSF_SPOT_TARGET_CAPACITY,
+    "DefaultTargetCapacityType": "spot"
+  },
+  "Type": "instant"
+}"#;
+
 /// Reads a template of [`BASE`] with these members in place of its own; an empty value takes one away.
-fn reading(kind: ProviderKind, dialect: Dialect, members: &[(&str, &str)]) -> Reading {
+pub(super) fn reading(kind: ProviderKind, dialect: Dialect, members: &[(&str, &str)]) -> Reading {
     let kept = BASE.iter().filter(|(name, _)| !members.iter().any(|(other, _)| other == name));
     let all: Vec<String> = kept
         .chain(members)
@@ -28,12 +49,16 @@ fn reading(kind: ProviderKind, dialect: Dialect, members: &[(&str, &str)]) -> Re
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("awsprov_templates.json");
     let text = format!("{{\"templates\": [{{{}}}]}}", all.join(", "));
-    std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), text.as_bytes()).unwrap();
+    let put = |path: &std::path::Path, text: &str| {
+        std::io::Write::write_all(&mut std::fs::File::create(path).unwrap(), text.as_bytes()).unwrap();
+    };
+    put(&path, &text);
+    put(&folder.path().join("fleet.json"), FLEET_FILE);
     let settings = TemplateSettings { dialect, common_tags: vec!["team".to_owned()], ..TemplateSettings::default() };
     file::read(&path, folder.path(), kind, &settings, &KnownInstanceTypes::new("")).unwrap()
 }
 
-fn read_all(members: &[(&str, &str)]) -> Result<(Template, String), String> {
+pub(super) fn read_all(members: &[(&str, &str)]) -> Result<(Template, String), String> {
     let mut reading = reading(ProviderKind::Aws, Dialect::Awsprov, members);
     let notes = reading.warnings.iter().flat_map(|(_, notes)| notes.clone()).collect::<Vec<_>>().join("\n");
     match (reading.entries.pop(), reading.refused.pop()) {
@@ -78,7 +103,19 @@ fn acting(name: &str) -> Option<Example> {
         "priceType" => ("\"spot\"", |t| t.price_type() == PriceType::Spot),
         "spotPrice" => ("\"0.6\"", |t| t.price_type() == PriceType::Spot && t.launch().max_spot_price.as_deref() == Some("0.6")),
         "maxSpotPrice" => ("0.25", |t| t.launch().max_spot_price.is_none()),
-        "percentOnDemand" | "onDemandTargetCapacityRatio" => ("\"0\"", |_| true),
+        "percentOnDemand" => ("\"20\"", |t| fleet(t).on_demand_share == OnDemandShare::Percent(20)),
+        "onDemandTargetCapacityRatio" => ("\"0.25\"", |t| fleet(t).on_demand_share == OnDemandShare::Percent(25)),
+        "vmTypesOnDemand" => (r#"{"c6i.large": 2}"#, |t| fleet(t).on_demand_types[0].weight == 2),
+        "vmTypesPriority" => (r#"{"m6i.large": "1.0"}"#, |t| fleet(t).priorities["m6i.large"] == 1),
+        "abisInstanceRequirements" => (r#"{"VCpuCount": {"Min": 2}, "MemoryMiB": {"Min": 0}}"#, |t| fleet(t).requirements.as_ref().unwrap().vcpus.min == Some(2)),
+        "context" => ("\"x\"", |t| fleet(t).context.as_deref() == Some("x")),
+        "fleetRole" => ("\"a-role\"", |t| fleet(t).role.as_deref() == Some("a-role")),
+        "allocationStrategy" => ("\"Capacity_Optimized\"", |t| fleet(t).spot_strategy == Some(AllocationStrategy::CapacityOptimized)),
+        "allocationStrategyOnDemand" => ("\"PRIORITIZED\"", |t| fleet(t).on_demand_strategy == Some(AllocationStrategy::Prioritized)),
+        "poolsCount" => ("\"3\"", |t| fleet(t).pools_count == Some(3) && fleet(t).spot_strategy == Some(AllocationStrategy::LowestPrice)),
+        "spotFleetRequestExpiry" => ("\"45\"", |t| fleet(t).expiry_minutes == Some(45)),
+        "requestValidity" => ("\"1:30\"", |t| fleet(t).expiry_minutes == Some(90)),
+        "ec2FleetConfig" => ("\"fleet.json\"", |t| t.api() == ProviderApi::Ec2FleetInstant && types(t) == ["c5.xlarge", "c5.2xlarge"]),
         "rootDeviceVolumeSize" => ("\"50\"", |t| root(t).size == Some(50)),
         "volumeType" => ("\"GP3\"", |t| root(t).kind.as_deref() == Some("gp3")),
         "iops" => ("4000", |t| root(t).iops == Some(4000)),
@@ -102,7 +139,31 @@ fn acting(name: &str) -> Option<Example> {
     Some(launch)
 }
 
-fn types(template: &Template) -> Vec<&str> {
+/// What a field needs beside it to have an effect.
+fn beside(name: &str) -> &'static [(&'static str, &'static str)] {
+    match name {
+        "launchTemplateVersion" => &[("launchTemplateId", "\"lt-1\"")],
+        "percentOnDemand" | "onDemandTargetCapacityRatio" | "allocationStrategy" | "poolsCount" => {
+            &[("providerApi", "\"EC2Fleet\""), ("priceType", "\"spot\"")]
+        }
+        "vmTypesOnDemand" | "allocationStrategyOnDemand" => {
+            &[("providerApi", "\"EC2Fleet\""), ("priceType", "\"heterogeneous\"")]
+        }
+        "vmTypesPriority" | "context" => &[("providerApi", "\"EC2Fleet\"")],
+        "abisInstanceRequirements" => &[("vmType", "")],
+        "fleetRole" => &[("providerApi", "\"SpotFleet\"")],
+        "spotFleetRequestExpiry" | "requestValidity" => {
+            &[("providerApi", "\"EC2Fleet\""), ("fleetType", "\"request\"")]
+        }
+        _ => &[],
+    }
+}
+
+pub(super) fn fleet(template: &Template) -> &FleetSettings {
+    &template.launch().fleet
+}
+
+pub(super) fn types(template: &Template) -> Vec<&str> {
     template.launch().instance_types.iter().map(|one| one.name.as_str()).collect()
 }
 
@@ -120,9 +181,7 @@ fn every_field_under_every_name_acts_or_is_answered() {
                 if *spelling != info.name && BASE.iter().any(|(name, _)| *name == info.name) {
                     members.push((info.name, ""));
                 }
-                if info.name == "launchTemplateVersion" {
-                    members.push(("launchTemplateId", "\"lt-1\""));
-                }
+                members.extend(beside(info.name));
                 read_all(&members)
             };
             match info.fate {
@@ -150,7 +209,7 @@ fn every_field_under_every_name_acts_or_is_answered() {
     }
 }
 
-fn plain() -> LaunchSettings {
+pub(super) fn plain() -> LaunchSettings {
     read_all(&[]).unwrap().0.launch().clone()
 }
 
@@ -168,7 +227,7 @@ fn values_that_a_field_does_not_take_are_refused_by_its_name() {
         ("tenancy", &["\"shared\""]),
         ("interfaceType", &["\"ena\""]),
         ("efaCount", &["0", "33"]),
-        ("priceType", &["\"cheap\"", "\"heterogeneous\""]),
+        ("priceType", &["\"cheap\""]),
         ("spotPrice", &["\"free\"", "\"-1\"", "\"1e3\"", "\"NaN\""]),
         ("maxSpotPrice", &["\"free\""]),
         ("percentOnDemand", &["20", "101", "\"half\""]),
@@ -184,12 +243,11 @@ fn values_that_a_field_does_not_take_are_refused_by_its_name() {
         ("launchTemplateId", &["\"template\""]),
         ("launchTemplateVersion", &["0", "\"latest\"", "1"]),
         ("threadsPerCore", &["0", "3"]),
-        (
-            "providerApi",
-            &["\"EC2Fleet\"", "\"spot_fleet\"", "\"ASG\"", "\"auto_scaling_group\"", "\"MicroVM\"", "\"Other\""],
-        ),
+        ("providerApi", &["\"MicroVM\"", "\"lambda_micro_vm\"", "\"Other\"", "\"EC2Fleets\""]),
         ("providerType", &["\"azure\""]),
-        ("fleetType", &["\"request\"", "\"maintain\"", "\"eternal\""]),
+        ("fleetType", &["\"eternal\""]),
+        ("ec2FleetConfig", &["\"missing.json\"", "\".\"", "[1]", "\"awsprov_templates.json\""]),
+        ("abisInstanceRequirements", &["7", "[\"a\"]"]),
         ("attributes", &["{\"ncpus\": \"X\"}", "[]x", "7"]),
         ("templateId", &["\"../x\"", "\"a b\"", "7.5"]),
     ] {
@@ -235,32 +293,6 @@ fn volumes_have_the_figures_of_their_type_and_no_misspelt_member() {
     let reason = read("metadataOptions", r#"{"httpToken": "required"}"#).unwrap_err();
     assert!(reason.contains("did you mean httpTokens?"), "{reason}");
     assert!(plain().metadata.tokens_required);
-}
-
-#[test]
-fn the_way_to_get_hosts_follows_from_what_the_template_asks_for() {
-    let weights = r#"{"m6i.large": 1, "m6i.xlarge": 2}"#;
-    let equal = r#"{"m6i.large": 1, "c6i.large": "1"}"#;
-    let spot = ("priceType", "\"spot\"");
-    let none = ("vmType", "");
-    let explicit = ("providerApi", "\"RunInstances\"");
-    assert_eq!(types(&read_all(&[spot, none, ("vmTypes", equal)]).unwrap().0), ["m6i.large", "c6i.large"]);
-    assert!(read_all(&[spot, none, ("vmTypes", weights)]).unwrap_err().contains("make every weight 1"));
-    let (template, notes) = read_all(&[spot, none, explicit, ("vmTypes", weights)]).unwrap();
-    assert_eq!(types(&template), ["m6i.large", "m6i.xlarge"]);
-    assert!(notes.contains("vmTypes has no effect: its weights") && template.launch().instance_types[1].weight == 1);
-    assert!(read_all(&[spot, none, ("vmTypes", r#"{"m6i.large": 4}"#)]).is_ok());
-    let both = read_all(&[spot, ("vmTypes", equal)]).unwrap();
-    assert_eq!(types(&both.0), ["m6i.large", "c6i.large"]);
-    assert!(both.1.contains("vmType has no effect"));
-    for fleet in ["\"request\"", "\"maintain\""] {
-        assert!(read_all(&[explicit, ("fleetType", fleet)]).unwrap().1.contains("fleetType has no effect"));
-    }
-    assert!(read("metadata", r#"{"providerConfig": {"fleet_type": "maintain"}}"#).unwrap_err().contains("fleetType"));
-    assert!(read("providerConfig", r#"{"percent_on_demand": 30}"#).unwrap_err().contains("percentOnDemand"));
-    let plain_orb = reading(ProviderKind::Aws, Dialect::Orb, &[]);
-    assert!(plain_orb.refused[0].reason.contains("EC2Fleet"));
-    assert_eq!(reading(ProviderKind::Aws, Dialect::Orb, &[explicit]).entries.len(), 1);
 }
 
 #[test]

@@ -41,7 +41,6 @@ macro_rules! fields {
     };
 }
 
-const FLEET: &str = "it has an effect on fleets and spot fleets only, and this version launches with RunInstances";
 const LSF: &str = "it has a meaning in LSF only";
 const FIXTURE: &str = "no plug-in acts on it; remove it";
 const NATIVE: &str =
@@ -76,9 +75,9 @@ fields! {
     ImageId = "imageId", ["image_id", "machine_image"], Fate::Acts;
     VmType = "vmType", ["vm_type", "instanceType", "instance_type", "machine_type"], Fate::Acts;
     VmTypes = "vmTypes", ["vm_types", "instanceTypes", "instance_types", "machine_types"], Fate::Acts;
-    VmTypesOnDemand = "vmTypesOnDemand", ["vm_types_on_demand", "machine_types_ondemand", "instance_types_ondemand"], Fate::SetAside("it is the on-demand part of priceType heterogeneous, which this version does not have");
-    VmTypesPriority = "vmTypesPriority", ["vm_types_priority", "machine_types_priority", "instance_types_priority"], Fate::SetAside("with RunInstances the order of vmTypes is the order of preference");
-    AbisInstanceRequirements = "abisInstanceRequirements", ["abis_instance_requirements", "instanceRequirements"], Fate::Refused("types by attributes need a fleet, and this version launches with RunInstances; name the types in vmTypes");
+    VmTypesOnDemand = "vmTypesOnDemand", ["vm_types_on_demand", "machine_types_ondemand", "instance_types_ondemand"], Fate::Acts;
+    VmTypesPriority = "vmTypesPriority", ["vm_types_priority", "machine_types_priority", "instance_types_priority"], Fate::Acts;
+    AbisInstanceRequirements = "abisInstanceRequirements", ["abis_instance_requirements", "instanceRequirements"], Fate::Acts;
     SubnetId = "subnetId", ["subnet_id", "subnetIds", "subnet_ids"], Fate::Acts;
     SecurityGroupIds = "securityGroupIds", ["security_group_ids", "securityGroups", "security_groups"], Fate::Acts;
     NetworkZones = "network_zones", ["networkZones"], Fate::SetAside("the zone follows from subnetId");
@@ -88,22 +87,22 @@ fields! {
     Tenancy = "tenancy", [], Fate::Acts;
     InterfaceType = "interfaceType", ["interface_type"], Fate::Acts;
     EfaCount = "efaCount", ["efa_count"], Fate::Acts;
-    Context = "context", [], Fate::SetAside(FLEET);
+    Context = "context", [], Fate::Acts;
 
     PriceType = "priceType", ["price_type"], Fate::Acts;
     SpotPrice = "spotPrice", ["spot_price"], Fate::Acts;
     MaxSpotPrice = "maxSpotPrice", ["max_spot_price", "maxPrice", "max_price"], Fate::Acts;
     MarketSpotPrice = "marketSpotPrice", [], Fate::Describes;
     DurationInHours = "durationInHours", [], Fate::SetAside("AWS has no spot blocks any more");
-    FleetRole = "fleetRole", ["fleet_role"], Fate::SetAside(FLEET);
-    AllocationStrategy = "allocationStrategy", ["allocation_strategy"], Fate::SetAside(FLEET);
-    AllocationStrategyOnDemand = "allocationStrategyOnDemand", ["allocation_strategy_on_demand", "allocation_strategy_ondemand"], Fate::SetAside(FLEET);
+    FleetRole = "fleetRole", ["fleet_role"], Fate::Acts;
+    AllocationStrategy = "allocationStrategy", ["allocation_strategy"], Fate::Acts;
+    AllocationStrategyOnDemand = "allocationStrategyOnDemand", ["allocation_strategy_on_demand", "allocation_strategy_ondemand"], Fate::Acts;
     PercentOnDemand = "percentOnDemand", ["percent_on_demand"], Fate::Acts;
     OnDemandTargetCapacityRatio = "onDemandTargetCapacityRatio", [], Fate::Acts;
-    PoolsCount = "poolsCount", ["pools_count"], Fate::SetAside(FLEET);
-    SpotFleetRequestExpiry = "spotFleetRequestExpiry", ["spot_fleet_request_expiry"], Fate::SetAside(FLEET);
-    RequestValidity = "requestValidity", [], Fate::SetAside(FLEET);
-    Ec2FleetConfig = "ec2FleetConfig", [], Fate::Refused("it asks for an EC2 Fleet, and this version launches with RunInstances; remove it and name vmType or vmTypes");
+    PoolsCount = "poolsCount", ["pools_count"], Fate::Acts;
+    SpotFleetRequestExpiry = "spotFleetRequestExpiry", ["spot_fleet_request_expiry"], Fate::Acts;
+    RequestValidity = "requestValidity", [], Fate::Acts;
+    Ec2FleetConfig = "ec2FleetConfig", [], Fate::Acts;
     ComputeUnit = "computeUnit", [], Fate::SetAside(LSF);
 
     RootDeviceVolumeSize = "rootDeviceVolumeSize", ["root_device_volume_size", "machine_disk_size_gb", "root_volume_size"], Fate::Acts;

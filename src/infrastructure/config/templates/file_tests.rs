@@ -131,7 +131,7 @@ fn a_file_without_a_usable_template_is_an_error_and_never_an_empty_list() {
 #[test]
 fn one_template_is_found_refused_or_unknown() {
     let folder = tempfile::tempdir().unwrap();
-    let text = format!("[{}, {}]", template("small", ""), template("bad", r#", "providerApi": "EC2Fleet""#));
+    let text = format!("[{}, {}]", template("small", ""), template("bad", r#", "providerApi": "MicroVM""#));
     put(folder.path(), "instprov_templates.json", text.as_bytes());
     let catalogue = catalogue(folder.path());
     let find = |id: &str| catalogue.find(&id.parse().unwrap());

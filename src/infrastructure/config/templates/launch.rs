@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use super::api::Choice;
 use super::fields::Field;
 use super::record::{Record, whole, wrong};
-use super::{Notes, TemplateSettings, volumes};
+use super::{Notes, TemplateSettings, fleets, volumes};
 use crate::domain::DomainError;
 use crate::domain::template::{
-    FleetSettings, Image, LaunchSettings, LaunchTemplate, MetadataOptions, NetworkInterface, PriceType, Tenancy,
+    Image, LaunchSettings, LaunchTemplate, MetadataOptions, NetworkInterface, PriceType, ProviderApi, Tenancy,
     WeightedType,
 };
 use crate::infrastructure::config::document::Node;
@@ -24,15 +24,21 @@ use crate::infrastructure::config::text::{nearest, same_word, short};
 /// [`DomainError::Validation`] naming the field.
 pub(super) fn read(
     record: &Record<'_, '_>,
-    choice: Choice,
+    choice: Choice<'_>,
     settings: &TemplateSettings,
     notes: &mut Notes,
 ) -> Result<LaunchSettings, DomainError> {
     let owned = |field| Ok::<_, DomainError>(record.text(field)?.map(Cow::into_owned));
+    let mut instance_types = types(record, choice, notes)?;
+    let fleet = fleets::read(record, choice, &instance_types, notes)?;
+    if choice.api == ProviderApi::AutoScaling && !fleet.priorities.is_empty() {
+        // A group has no priorities but the order of its types.
+        instance_types.sort_by_key(|one| fleet.priorities.get(&one.name).copied().unwrap_or(u32::MAX));
+    }
     Ok(LaunchSettings {
         image: image(record)?,
-        instance_types: types(record, choice, notes)?,
-        subnets: ids(record, Field::SubnetId, "subnet-")?,
+        instance_types,
+        subnets: subnets(record, choice, notes)?,
         security_groups: ids(record, Field::SecurityGroupIds, "sg-")?,
         key_name: limited(owned(Field::KeyName)?, Field::KeyName, 255)?,
         instance_profile: profile(record)?,
@@ -47,10 +53,10 @@ pub(super) fn read(
         interface: interface(record, notes)?,
         public_ip: record.flag(Field::PublicIpAssignment)?,
         max_spot_price: max_price(record, choice, notes)?,
-        launch_template: launch_template(record)?,
+        launch_template: launch_template(record, choice, notes)?,
         metadata: metadata_options(record)?,
         threads_per_core: record.whole(Field::ThreadsPerCore, 1, 2)?.map(|threads| if threads == 1 { 1 } else { 2 }),
-        fleet: FleetSettings::default(),
+        fleet,
     })
 }
 
@@ -65,8 +71,8 @@ fn limited(text: Option<String>, field: Field, longest: usize) -> Result<Option<
     }
 }
 
-/// Whether `text` is an AWS id with this prefix: letters and digits behind it.
-fn is_id(text: &str, prefix: &str) -> bool {
+/// Returns whether `text` is an AWS id with this prefix: letters and digits behind it.
+pub(super) fn is_id(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|rest| {
         (1..=64).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     })
@@ -90,7 +96,8 @@ fn image(record: &Record<'_, '_>) -> Result<Option<Image>, DomainError> {
     }
 }
 
-fn is_type(text: &str) -> bool {
+/// Returns whether `text` has the form of an instance type.
+pub(super) fn is_type(text: &str) -> bool {
     text.len() <= 64
         && text.split_once('.').is_some_and(|(family, size)| {
             let is_part = |part: &str| {
@@ -100,33 +107,64 @@ fn is_type(text: &str) -> bool {
         })
 }
 
-/// Reads the instance types. Spot hosts take `vmTypes` first and on-demand hosts `vmType`, as in IBM's plug-in; either does for both.
+/// Reads the instance types. Spot hosts, fleets and groups take `vmTypes` first and a plain launch `vmType`, as in IBM's
+/// plug-in; either does for both. Each host of a plain launch counts as one.
 pub(super) fn types(
     record: &Record<'_, '_>,
-    choice: Choice,
+    choice: Choice<'_>,
     notes: &mut Notes,
 ) -> Result<Vec<WeightedType>, DomainError> {
-    let order = match choice.price {
-        PriceType::Spot => [Field::VmTypes, Field::VmType],
-        PriceType::OnDemand => [Field::VmType, Field::VmTypes],
-    };
+    let order =
+        if choice.prefers_several() { [Field::VmTypes, Field::VmType] } else { [Field::VmType, Field::VmTypes] };
+    if let Some(file) = choice.file.filter(|file| !file.types.is_empty()) {
+        for field in order.into_iter().filter(|field| record.has(*field)) {
+            notes.set_aside(field.name(), FILED);
+        }
+        return Ok(file.types.clone());
+    }
     let Some(field) = order.into_iter().find(|field| record.has(*field)) else { return Ok(Vec::new()) };
     if record.has(order[0]) && record.has(order[1]) {
-        let reason = format!("{} goes before it for priceType {}", order[0].name(), choice.price.word());
-        notes.set_aside(order[1].name(), &reason);
+        let what = if choice.price == PriceType::Spot { "spot hosts" } else { "this way to get hosts" };
+        notes.set_aside(order[1].name(), &format!("{} goes before it for {what}", order[0].name()));
     }
-    let mut types: Vec<WeightedType> = Vec::new();
-    let mut weighted = false;
-    match record.get(field) {
-        Some(Node::Object(members)) => {
-            for (name, weight) in members.iter().filter(|(name, _)| !name.starts_with('_')) {
-                weighted |= whole(field.name(), weight, 1, 1000)? > 1;
-                types.push(WeightedType { name: name.trim().to_owned(), weight: 1 });
-            }
+    let mut types = weighted_types(record, field)?;
+    if matches!(choice.api, ProviderApi::RunInstances | ProviderApi::Simulated) {
+        let mut weighted = false;
+        for one in &mut types {
+            weighted |= one.weight > 1;
+            one.weight = 1;
         }
-        _ => types
-            .extend(record.list(field)?.into_iter().map(|name| WeightedType { name: name.into_owned(), weight: 1 })),
+        if weighted {
+            notes.set_aside(field.name(), "its weights do not count: with RunInstances each host counts as one");
+        }
     }
+    Ok(types)
+}
+
+/// Why a field has no effect beside a fleet file.
+const FILED: &str = "ec2FleetConfig goes before it";
+
+/// Reads types with weights, 1 to 1000, or a plain list of types.
+///
+/// # Errors
+/// [`DomainError::Validation`] naming the field, and the type.
+pub(super) fn weighted_types(record: &Record<'_, '_>, field: Field) -> Result<Vec<WeightedType>, DomainError> {
+    let types: Vec<WeightedType> = match record.get(field) {
+        Some(Node::Object(members)) => members
+            .iter()
+            .filter(|(name, _)| !name.starts_with('_'))
+            .map(|(name, node)| {
+                let name = name.trim();
+                let weight = node.as_whole().filter(|weight| (1..=1000).contains(weight));
+                let weight = weight.and_then(|weight| u32::try_from(weight).ok()).ok_or_else(|| {
+                    let name = format!("{}.{}", field.name(), short(name));
+                    wrong(&name, node, "a whole number from 1 to 1000")
+                })?;
+                Ok(WeightedType { name: name.to_owned(), weight })
+            })
+            .collect::<Result<_, DomainError>>()?,
+        _ => record.list(field)?.into_iter().map(|name| WeightedType { name: name.into_owned(), weight: 1 }).collect(),
+    };
     for (at, one) in types.iter().enumerate() {
         if !is_type(&one.name) {
             return refused(field, format!("'{}' is not an instance type such as m6i.xlarge", short(&one.name)));
@@ -135,17 +173,17 @@ pub(super) fn types(
             return refused(field, format!("{} comes twice", one.name));
         }
     }
-    if weighted {
-        if types.len() > 1 && !choice.explicit {
-            return refused(
-                field,
-                "weights above 1 take a fleet, and this version has RunInstances only; make every weight 1, or set \
-                 providerApi to RunInstances to count each host as one",
-            );
-        }
-        notes.set_aside(field.name(), "its weights do not count: with RunInstances each host counts as one");
-    }
     Ok(types)
+}
+
+fn subnets(record: &Record<'_, '_>, choice: Choice<'_>, notes: &mut Notes) -> Result<Vec<String>, DomainError> {
+    let Some(file) = choice.file.filter(|file| !file.subnets.is_empty()) else {
+        return ids(record, Field::SubnetId, "subnet-");
+    };
+    if record.has(Field::SubnetId) {
+        notes.set_aside(Field::SubnetId.name(), FILED);
+    }
+    Ok(file.subnets.clone())
 }
 
 fn ids(record: &Record<'_, '_>, field: Field, prefix: &str) -> Result<Vec<String>, DomainError> {
@@ -218,18 +256,28 @@ fn interface(record: &Record<'_, '_>, notes: &mut Notes) -> Result<Option<Networ
     }
 }
 
+/// Returns whether `text` is a plain number of dollars.
+pub(super) fn is_price(text: &str) -> bool {
+    text.len() <= 20 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.') && text.parse::<f64>().is_ok()
+}
+
 /// The price limit, as the operator wrote it. On-demand hosts have none: IBM's samples leave it in such templates.
-fn max_price(record: &Record<'_, '_>, choice: Choice, notes: &mut Notes) -> Result<Option<String>, DomainError> {
+fn max_price(record: &Record<'_, '_>, choice: Choice<'_>, notes: &mut Notes) -> Result<Option<String>, DomainError> {
     let mut limit = None;
     for field in [Field::MaxSpotPrice, Field::SpotPrice] {
         let Some(text) = record.text(field)? else { continue };
-        let is_plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.') && text.len() <= 20;
-        match text.parse::<f64>() {
-            Ok(price) if is_plain && price > 0.0 && limit.is_none() => limit = Some((field, text.into_owned())),
-            Ok(price) if is_plain && price > 0.0 => notes.set_aside(field.name(), "maxSpotPrice goes before it"),
-            Ok(_) if is_plain => {}
-            _ => return refused(field, format!("'{}' is not a price in dollars such as 0.25", short(&text))),
+        if !is_price(&text) {
+            return refused(field, format!("'{}' is not a price in dollars such as 0.25", short(&text)));
         }
+        match text.parse::<f64>() {
+            Ok(price) if price > 0.0 && limit.is_none() => limit = Some((field, text.into_owned())),
+            Ok(price) if price > 0.0 => notes.set_aside(field.name(), "maxSpotPrice goes before it"),
+            _ => {}
+        }
+    }
+    if let Some(price) = choice.file.and_then(|file| file.max_price.as_ref()) {
+        let filed = (choice.price == PriceType::Spot && limit.is_none()).then(|| (Field::MaxSpotPrice, price.clone()));
+        limit = limit.or(filed);
     }
     match (limit, choice.price) {
         (Some((field, _)), PriceType::OnDemand) => {
@@ -240,10 +288,22 @@ fn max_price(record: &Record<'_, '_>, choice: Choice, notes: &mut Notes) -> Resu
     }
 }
 
-fn launch_template(record: &Record<'_, '_>) -> Result<Option<LaunchTemplate>, DomainError> {
-    let version = record.text(Field::LaunchTemplateVersion)?;
+fn launch_template(
+    record: &Record<'_, '_>,
+    choice: Choice<'_>,
+    notes: &mut Notes,
+) -> Result<Option<LaunchTemplate>, DomainError> {
+    if let Some(template) = choice.file.and_then(|file| file.launch_template.as_ref()) {
+        for field in [Field::LaunchTemplateId, Field::LaunchTemplateVersion] {
+            if record.has(field) {
+                notes.set_aside(field.name(), FILED);
+            }
+        }
+        return Ok(Some(template.clone()));
+    }
+    let text = record.text(Field::LaunchTemplateVersion)?;
     let Some(id) = record.text(Field::LaunchTemplateId)? else {
-        return match version {
+        return match text {
             None => Ok(None),
             Some(_) => refused(Field::LaunchTemplateVersion, "is set without launchTemplateId"),
         };
@@ -251,17 +311,19 @@ fn launch_template(record: &Record<'_, '_>) -> Result<Option<LaunchTemplate>, Do
     if !is_id(&id, "lt-") {
         return refused(Field::LaunchTemplateId, format!("'{}' is not of the form lt-…", short(&id)));
     }
-    let version = match version {
-        None => None,
-        Some(text) if text.eq_ignore_ascii_case("$latest") => Some("$Latest".to_owned()),
-        Some(text) if text.eq_ignore_ascii_case("$default") => Some("$Default".to_owned()),
-        Some(text) if text.parse::<u32>().is_ok_and(|number| number > 0) => Some(text.into_owned()),
-        Some(text) => {
+    match text.map(|text| version(&text).ok_or(text)).transpose() {
+        Ok(version) => Ok(Some(LaunchTemplate { id: id.into_owned(), version })),
+        Err(text) => {
             let reason = format!("'{}' is not $Latest, $Default or a number above 0", short(&text));
-            return refused(Field::LaunchTemplateVersion, reason);
+            refused(Field::LaunchTemplateVersion, reason)
         }
-    };
-    Ok(Some(LaunchTemplate { id: id.into_owned(), version }))
+    }
+}
+
+/// Returns the version of a launch template as AWS spells it.
+pub(super) fn version(text: &str) -> Option<String> {
+    let word = ["$Latest", "$Default"].into_iter().find(|word| word.eq_ignore_ascii_case(text));
+    word.or_else(|| text.parse::<u32>().is_ok_and(|number| number > 0).then_some(text)).map(str::to_owned)
 }
 
 /// Reads our own object `metadataOptions`. A misspelt member is refused: it could be the one that asks for tokens.

@@ -7,9 +7,12 @@ mod attributes;
 mod catalogue;
 mod fields;
 mod file;
+mod fleet_file;
+mod fleets;
 mod launch;
 mod reader;
 mod record;
+mod requirements;
 mod user_data;
 mod volumes;
 
@@ -17,6 +20,8 @@ mod volumes;
 mod field_tests;
 #[cfg(test)]
 mod file_tests;
+#[cfg(test)]
+mod fleet_tests;
 
 use std::path::PathBuf;
 

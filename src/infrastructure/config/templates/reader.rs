@@ -8,7 +8,7 @@ use super::api::choose_api;
 use super::fields::{FIELDS, Fate, Field};
 use super::record::Record;
 use super::user_data::{self, Script};
-use super::{Notes, TemplateSettings, attributes, launch};
+use super::{Notes, TemplateSettings, attributes, fleet_file, launch};
 use crate::application::ports::InstanceTypes;
 use crate::domain::template::{LaunchSettings, MaxNumber, ProviderKind, Template, TemplateParts};
 use crate::domain::{DomainError, TemplateId};
@@ -48,7 +48,11 @@ pub(super) fn read(
         }
         Some(_) => MaxNumber::try_from(record.whole(Field::MaxNumber, -1, 10_000)?.unwrap_or(0))?,
     };
-    let choice = choose_api(record, kind, settings.dialect, notes)?;
+    let file = match kind {
+        ProviderKind::Aws => fleet_file::find(record, folder)?,
+        ProviderKind::Simulated => None,
+    };
+    let choice = choose_api(record, kind, settings.dialect, file.as_ref(), notes)?;
     let mut parts = TemplateParts {
         id,
         max_number,
@@ -79,7 +83,7 @@ pub(super) fn read(
 /// Without a cloud nothing is launched: what only AWS would mind is left out with a note.
 fn simulated(
     record: &Record<'_, '_>,
-    choice: super::api::Choice,
+    choice: super::api::Choice<'_>,
     settings: &TemplateSettings,
     notes: &mut Notes,
     parts: TemplateParts,

@@ -1,0 +1,357 @@
+//! Hosts through Auto Scaling groups: one group for each attempt, which launches until it has everything and is then kept
+//! from launching (`aws-semantics.md` section 6).
+//!
+//! Invariants: the name follows from the request and the attempt, so that making it again finds it; a desired number is
+//! never lowered to end a host; groups that bear another tag are left alone.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_autoscaling::operation::create_auto_scaling_group::builders::CreateAutoScalingGroupFluentBuilder;
+use aws_sdk_autoscaling::types::{
+    AutoScalingGroup as Group, InstancesDistribution, LaunchTemplate, LaunchTemplateOverrides,
+    LaunchTemplateSpecification, MixedInstancesPolicy, ScalingActivityStatusCode, Tag,
+};
+use shaku::{Component, Keyed};
+
+use super::client::{ClientSource, Clients};
+use super::codes::class_in;
+use super::error::{explained, provider_error};
+use super::fleet::{self, Sources};
+use super::launch_template::{Tagging, VERSION};
+use super::parameters::FrozenParameters;
+use super::retry::{self, Policy};
+use super::{group_return, prepare, requirements, tags, user_data};
+use crate::application::ProviderError;
+use crate::application::ports::{Acquired, Fulfilment, Hold, Keep, Launch, Owner, Progress, Released};
+use crate::domain::failure::AttemptVerdict;
+use crate::domain::request::{Attempt, LaunchPlan, Pool, Refusal};
+use crate::domain::template::{AllocationStrategy, OnDemandShare, PriceType, ProviderApi, Template};
+use crate::domain::{FailureClass, MachineId};
+
+const CREATE: &str = "CreateAutoScalingGroup";
+const SUSPEND: &str = "SuspendProcesses";
+const DESCRIBE: &str = "DescribeAutoScalingGroups";
+const ACTIVITIES: &str = "DescribeScalingActivities";
+const DELETE: &str = "DeleteAutoScalingGroup";
+/// What a group would do by itself to hosts that Symphony uses.
+const UNWANTED: [&str; 4] = ["AZRebalance", "ReplaceUnhealthy", "AlarmNotification", "ScheduledActions"];
+const LAUNCH: &str = "Launch";
+/// The latest activities say what goes wrong; AWS gives the newest first.
+const MOST_ACTIVITIES: i32 = 50;
+
+/// Gets hosts through Auto Scaling groups.
+#[derive(Component)]
+#[shaku(interface = Fulfilment)]
+pub struct AutoScaling {
+    #[shaku(inject)]
+    clients: Arc<dyn ClientSource>,
+}
+
+impl Keyed for AutoScaling {
+    type KeyType = ProviderApi;
+    const KEY: ProviderApi = ProviderApi::AutoScaling;
+}
+
+/// The name of an attempt's group.
+fn name_of(attempt: &Attempt, frozen: &FrozenParameters) -> String {
+    let request = frozen.tags.get(tags::REQUEST).map(String::as_str).unwrap_or_default();
+    format!("hostfactory-{request}-{}", attempt.number)
+}
+
+fn creation(
+    clients: &Clients,
+    name: &str,
+    attempt: &Attempt,
+    plan: &LaunchPlan,
+    frozen: &FrozenParameters,
+    sources: &Sources,
+) -> CreateAutoScalingGroupFluentBuilder {
+    let number = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
+    let largest = plan.weights.values().copied().max().unwrap_or(1);
+    let mut subnets: Vec<&str> = attempt.pools.iter().filter_map(|pool| pool.subnet.as_deref()).collect();
+    subnets.sort_unstable();
+    subnets.dedup();
+    let tags = frozen.tags.iter().map(|(key, value)| {
+        let tag = Tag::builder().resource_type("auto-scaling-group").resource_id(name).key(key).value(value);
+        tag.propagate_at_launch(true).build()
+    });
+    let call = clients
+        .groups
+        .create_auto_scaling_group()
+        .auto_scaling_group_name(name)
+        .min_size(0)
+        // Where types are weighted, the last host may pass the number by all but one of its units.
+        .max_size(number(attempt.count.saturating_add(largest - 1)))
+        .desired_capacity(number(attempt.count))
+        .set_vpc_zone_identifier((!subnets.is_empty()).then(|| subnets.join(",")))
+        .new_instances_protected_from_scale_in(true)
+        .set_tags(Some(tags.collect()))
+        .set_context(frozen.fleet.context.clone());
+    match attempt.pools.as_slice() {
+        [first, rest @ ..]
+            if first.price_type == PriceType::OnDemand
+                && plan.weights.is_empty()
+                && first.instance_type.is_none()
+                && frozen.fleet.requirements.is_none()
+                && rest.iter().all(|pool| pool.instance_type.is_none()) =>
+        {
+            call.launch_template(specification(first, frozen, sources))
+        }
+        _ => call.mixed_instances_policy(mixed(attempt, plan, frozen, sources)),
+    }
+}
+
+fn specification(pool: &Pool, frozen: &FrozenParameters, sources: &Sources) -> LaunchTemplateSpecification {
+    let builder = LaunchTemplateSpecification::builder();
+    match &frozen.launch_template {
+        Some(theirs) => builder.launch_template_id(&theirs.id).version(&theirs.version).build(),
+        None => builder.set_launch_template_name(sources.own_name(pool)).version(VERSION).build(),
+    }
+}
+
+/// Types, markets and strategies. A group takes types once for all its subnets.
+fn mixed(attempt: &Attempt, plan: &LaunchPlan, frozen: &FrozenParameters, sources: &Sources) -> MixedInstancesPolicy {
+    let mut overrides: Vec<LaunchTemplateOverrides> = Vec::new();
+    let mut first = None;
+    for pool in &attempt.pools {
+        let template = specification(pool, frozen, sources);
+        let other = first.get_or_insert_with(|| template.clone()) != &template;
+        let by_traits = frozen.fleet.requirements.as_ref().filter(|_| pool.instance_type.is_none());
+        if pool.instance_type.is_none() && by_traits.is_none() {
+            continue;
+        }
+        let entry = LaunchTemplateOverrides::builder()
+            .set_instance_type(pool.instance_type.clone())
+            .set_weighted_capacity(fleet::weight(pool, plan).map(|units| units.to_string()))
+            .set_instance_requirements(by_traits.map(requirements::of_group))
+            .set_launch_template_specification(other.then_some(template))
+            .build();
+        if !overrides.contains(&entry) {
+            overrides.push(entry);
+        }
+    }
+    let template = LaunchTemplate::builder()
+        .set_launch_template_specification(first)
+        .set_overrides(Some(overrides).filter(|list| !list.is_empty()))
+        .build();
+    MixedInstancesPolicy::builder()
+        .launch_template(template)
+        .instances_distribution(distribution(attempt, frozen))
+        .build()
+}
+
+fn distribution(attempt: &Attempt, frozen: &FrozenParameters) -> InstancesDistribution {
+    let has = |market| attempt.pools.iter().any(|pool| pool.price_type == market);
+    let percent = match (has(PriceType::OnDemand), has(PriceType::Spot), frozen.fleet.on_demand_share) {
+        (true, true, OnDemandShare::Percent(percent)) => i32::from(percent),
+        (true, false, _) => 100,
+        _ => 0,
+    };
+    let fleet = &frozen.fleet;
+    let spot = match fleet.spot_strategy {
+        Some(AllocationStrategy::LowestPrice) => "lowest-price",
+        Some(AllocationStrategy::CapacityOptimized) => "capacity-optimized",
+        Some(AllocationStrategy::CapacityOptimizedPrioritized) => "capacity-optimized-prioritized",
+        None if !fleet.priorities.is_empty() => "capacity-optimized-prioritized",
+        Some(
+            AllocationStrategy::PriceCapacityOptimized
+            | AllocationStrategy::Diversified
+            | AllocationStrategy::Prioritized,
+        )
+        | None => "price-capacity-optimized",
+    };
+    // With requirements AWS knows the cheapest only.
+    let on_demand = match fleet.on_demand_strategy {
+        Some(AllocationStrategy::Prioritized) => "prioritized",
+        Some(_) => "lowest-price",
+        None if fleet.requirements.is_some() => "lowest-price",
+        None => "prioritized",
+    };
+    InstancesDistribution::builder()
+        .on_demand_base_capacity(0)
+        .on_demand_percentage_above_base_capacity(percent)
+        .on_demand_allocation_strategy(on_demand)
+        .spot_allocation_strategy(spot)
+        .set_spot_instance_pools(fleet.pools_count.map(|count| i32::try_from(count).unwrap_or(i32::MAX)))
+        .set_spot_max_price(frozen.max_spot_price.clone().filter(|_| has(PriceType::Spot)))
+        .build()
+}
+
+impl AutoScaling {
+    fn policy(&self) -> Policy {
+        Policy::creates(self.clients.settings())
+    }
+
+    /// Returns a group as it stands; `None` for one that is gone.
+    async fn look(&self, name: &str) -> Result<Option<Group>, ProviderError> {
+        let clients = self.clients.clients().await?;
+        let answer = retry::send(&clients.gate, DESCRIBE, Policy::describes(self.clients.settings()), || async {
+            let call = clients.groups.describe_auto_scaling_groups().auto_scaling_group_names(name);
+            call.send().await.map_err(|error| provider_error(DESCRIBE, &error))
+        })
+        .await?;
+        let found = answer.auto_scaling_groups.unwrap_or_default();
+        Ok(found.into_iter().find(|group| group.auto_scaling_group_name() == Some(name)))
+    }
+
+    /// Returns whether a group of this name is this request's own; `None` when there is none.
+    async fn is_ours(&self, name: &str, frozen: &FrozenParameters) -> Result<Option<bool>, ProviderError> {
+        let Some(group) = self.look(name).await? else { return Ok(None) };
+        let value = |key: &str| group.tags().iter().find(|tag| tag.key() == Some(key)).and_then(|tag| tag.value());
+        let fits = |key: &str| value(key).is_some() && value(key) == frozen.tags.get(key).map(String::as_str);
+        Ok(Some(fits(tags::OWNER) && fits(tags::REQUEST)))
+    }
+
+    async fn suspend(&self, name: &str, processes: &[&str]) -> Result<(), ProviderError> {
+        let clients = self.clients.clients().await?;
+        retry::send(&clients.gate, SUSPEND, self.policy(), || async {
+            let names = processes.iter().map(|process| (*process).to_owned()).collect();
+            let call = clients.groups.suspend_processes().auto_scaling_group_name(name);
+            let call = call.set_scaling_processes(Some(names));
+            call.send().await.map_err(|error| provider_error(SUSPEND, &error))
+        })
+        .await
+        .map(drop)
+    }
+
+    async fn create(&self, clients: &Clients, call: &CreateAutoScalingGroupFluentBuilder) -> Result<(), ProviderError> {
+        retry::send(&clients.gate, CREATE, self.policy(), || async {
+            call.clone().send().await.map_err(|error| provider_error(CREATE, &error))
+        })
+        .await
+        .map(drop)
+    }
+
+    /// What went wrong with the latest launches, each cause once, and whether the very latest failed.
+    async fn troubles(&self, name: &str) -> Result<(Vec<Refusal>, bool), ProviderError> {
+        let clients = self.clients.clients().await?;
+        let answer = retry::send(&clients.gate, ACTIVITIES, Policy::describes(self.clients.settings()), || async {
+            let call = clients.groups.describe_scaling_activities().auto_scaling_group_name(name);
+            call.max_records(MOST_ACTIVITIES).send().await.map_err(|error| provider_error(ACTIVITIES, &error))
+        })
+        .await?;
+        let mut refusals: Vec<Refusal> = Vec::new();
+        for activity in answer.activities() {
+            if activity.status_code() != Some(&ScalingActivityStatusCode::Failed) {
+                continue;
+            }
+            let text = activity.status_message().unwrap_or_default();
+            let (code, class) = class_in(text).unwrap_or_else(|| group_return::class_of_words(text));
+            if refusals.iter().all(|known| known.code.as_deref() != Some(code)) {
+                let message =
+                    format!("{}: {name} could not launch. Error Code: {code}. {}", class.word(), explained(text));
+                refusals.push(Refusal { pool: None, class, code: Some(code.to_owned()), message });
+            }
+        }
+        let latest = answer.activities().first().and_then(|activity| activity.status_code());
+        Ok((refusals, latest == Some(&ScalingActivityStatusCode::Failed)))
+    }
+}
+
+#[async_trait]
+impl Fulfilment for AutoScaling {
+    async fn prepare(&self, template: &Template, owner: &Owner) -> Result<LaunchPlan, ProviderError> {
+        prepare::of_fleet(self.clients.clients().await?, self.clients.settings(), template, owner).await
+    }
+
+    async fn acquire(&self, launch: Launch<'_>) -> Result<Acquired, ProviderError> {
+        let frozen = FrozenParameters::from_plan(CREATE, &launch.plan.parameters)?;
+        let clients = self.clients.clients().await?;
+        let user_data = match user_data::encoded(CREATE, launch.user_data, frozen.user_data_digest.as_ref()) {
+            Ok(user_data) => user_data,
+            Err(error) => return self.recall(launch).await?.ok_or(error),
+        };
+        let sources = Sources::of(&frozen, launch.attempt, user_data.as_ref(), Tagging::ByTheCall);
+        let name = name_of(launch.attempt, &frozen);
+        let call = creation(clients, &name, launch.attempt, launch.plan, &frozen, &sources);
+        sources.ensure(clients, self.policy()).await?;
+        let mut made = self.create(clients, &call).await;
+        if made.as_ref().is_err_and(|error| error.class == FailureClass::Gone || names_no_template(error)) {
+            sources.forget(clients).await;
+            sources.ensure(clients, self.policy()).await?;
+            made = self.create(clients, &call).await;
+        }
+        match made {
+            Ok(()) => {}
+            // A replay finds what it made; anything else of that name is not ours to use.
+            Err(error) if error.code.as_deref() == Some("AlreadyExists") => match self.is_ours(&name, &frozen).await? {
+                Some(true) => {}
+                Some(false) => {
+                    let text =
+                        format!("a group named {name} is there already and bears other tags; remove or rename it");
+                    return Err(ProviderError::new(CREATE, FailureClass::Invalid, text));
+                }
+                None => return Err(ProviderError { class: FailureClass::Busy, ..error }),
+            },
+            Err(error) => return Err(error),
+        }
+        self.suspend(&name, &UNWANTED).await?;
+        Ok(Acquired { resource: Some(name), filling: true, ..Acquired::default() })
+    }
+
+    async fn recall(&self, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {
+        let frozen = FrozenParameters::from_plan(CREATE, &launch.plan.parameters)?;
+        let name = name_of(launch.attempt, &frozen);
+        if self.is_ours(&name, &frozen).await? != Some(true) {
+            return Ok(None);
+        }
+        self.suspend(&name, &UNWANTED).await?;
+        Ok(Some(Acquired { resource: Some(name), filling: true, ..Acquired::default() }))
+    }
+
+    async fn progress(&self, resource: &str) -> Result<Progress, ProviderError> {
+        if self.look(resource).await?.is_none() {
+            return Ok(Progress { over: true, refusals: Vec::new() });
+        }
+        let (refusals, failed) = self.troubles(resource).await?;
+        // It goes on trying for a day; another pool may have hosts now, or Symphony may ask elsewhere.
+        let hopeless = refusals
+            .iter()
+            .any(|refusal| matches!(refusal.class.verdict(), AttemptVerdict::NextPool | AttemptVerdict::Final));
+        Ok(Progress { over: failed && hopeless, refusals })
+    }
+
+    async fn hold(&self, resource: &str, keep: Keep) -> Result<Hold, ProviderError> {
+        let Some(group) = self.look(resource).await? else { return Ok(Hold::Holds) };
+        if let Some(obstacle) = group_return::obstacle(self.clients.as_ref(), &group).await? {
+            return Ok(Hold::NotYet(obstacle));
+        }
+        let suspended = |process: &str| {
+            group.suspended_processes().iter().any(|suspended| suspended.process_name() == Some(process))
+        };
+        let wanted = UNWANTED.into_iter().chain((keep.more == 0).then_some(LAUNCH));
+        let missing: Vec<&str> = wanted.filter(|process| !suspended(process)).collect();
+        if !missing.is_empty() {
+            self.suspend(resource, &missing).await?;
+        }
+        Ok(Hold::Holds)
+    }
+
+    async fn release(&self, resource: Option<&str>, hosts: &[MachineId]) -> Released {
+        group_return::release(self.clients.as_ref(), resource, hosts).await
+    }
+
+    async fn retire(&self, resource: &str) -> Result<(), ProviderError> {
+        let clients = self.clients.clients().await?;
+        let deleted = retry::send(&clients.gate, DELETE, self.policy(), || async {
+            let call = clients.groups.delete_auto_scaling_group().auto_scaling_group_name(resource);
+            call.send().await.map_err(|error| provider_error(DELETE, &error))
+        })
+        .await;
+        match deleted {
+            Ok(_) => Ok(()),
+            Err(error) if group_return::is_gone(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Auto Scaling says of a missing template in a validation error's words alone.
+fn names_no_template(error: &ProviderError) -> bool {
+    error.code.as_deref() == Some("ValidationError") && error.message.to_lowercase().contains("launch template")
+}
+
+#[cfg(test)]
+#[path = "auto_scaling_tests.rs"]
+mod tests;

@@ -1,0 +1,257 @@
+//! Launch templates of our own: named after what is in them, so that requests share them and none is ever changed.
+//!
+//! Invariants: the same content has the same name in every process; a template is only ever asked for by its first version,
+//! which nobody can change; the operator's own templates are never touched.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::types::{
+    LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateCpuOptionsRequest, LaunchTemplateEbsBlockDeviceRequest,
+    LaunchTemplateHttpTokensState, LaunchTemplateIamInstanceProfileSpecificationRequest,
+    LaunchTemplateInstanceMetadataEndpointState, LaunchTemplateInstanceMetadataOptionsRequest,
+    LaunchTemplateInstanceMetadataTagsState, LaunchTemplateInstanceNetworkInterfaceSpecificationRequest,
+    LaunchTemplatePlacementRequest, LaunchTemplateTagSpecificationRequest, LaunchTemplatesMonitoringRequest,
+    RequestLaunchTemplateData, ResourceType, ShutdownBehavior, Tag, TagSpecification, Tenancy as AwsTenancy,
+    VolumeType,
+};
+
+use super::client::Clients;
+use super::error::provider_error;
+use super::parameters::{Cpu, FrozenParameters};
+use super::retry::{self, Policy};
+use super::tags;
+use crate::application::ProviderError;
+use crate::domain::Digest;
+use crate::domain::template::{MetadataOptions, NetworkInterface, Tenancy, Volume};
+
+const CREATE: &str = "CreateLaunchTemplate";
+const TAKEN: &str = "InvalidLaunchTemplateName.AlreadyExistsException";
+/// The only version that is ever asked for.
+pub(super) const VERSION: &str = "1";
+
+/// Who tags the hosts that are launched from a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tagging {
+    /// The call that launches them, so that requests can share the template.
+    ByTheCall,
+    /// The template, which then belongs to one request.
+    ByTheTemplate,
+}
+
+/// A launch template as it is to be.
+#[derive(Debug, Clone)]
+pub(super) struct OwnTemplate {
+    /// The name, which follows from the content.
+    pub(super) name: String,
+    tags: BTreeMap<String, String>,
+    data: RequestLaunchTemplateData,
+}
+
+impl OwnTemplate {
+    /// Returns the template for launches with these parameters. `user_data` is base64; instance types and subnets are no
+    /// part of it.
+    pub(super) fn new(
+        frozen: &FrozenParameters,
+        cpu: Option<&Cpu>,
+        user_data: Option<String>,
+        tagging: Tagging,
+    ) -> Self {
+        let owner = frozen.tags.get(tags::OWNER).cloned().unwrap_or_default();
+        let tags = match tagging {
+            Tagging::ByTheTemplate => frozen.tags.clone(),
+            Tagging::ByTheCall => BTreeMap::from([(tags::OWNER.to_owned(), owner.clone())]),
+        };
+        // Everything that decides about the data, and nothing else.
+        let content = FrozenParameters {
+            tags: tags.clone(),
+            cpu: cpu.map(|cpu| (String::new(), cpu.clone())).into_iter().collect(),
+            max_spot_price: None,
+            launch_template: None,
+            fleet: Default::default(),
+            ..frozen.clone()
+        };
+        // Serialising these plain structs cannot fail; an empty text would only cost a shared name.
+        let digest = Digest::of(&[&serde_json::to_string(&content).unwrap_or_default()]);
+        let name = format!("hostfactory-{owner}-{}", digest.as_str().get(..32).unwrap_or_default());
+        Self { name, data: data(&content, cpu, user_data, tagging), tags }
+    }
+
+    /// Makes sure that the template is there. One that was made or met before costs no call.
+    ///
+    /// # Errors
+    /// [`ProviderError`] when it cannot be made.
+    pub(super) async fn ensure(&self, clients: &Clients, policy: Policy) -> Result<(), ProviderError> {
+        if clients.notebook.read().await.launch_templates.contains_key(&self.name) {
+            return Ok(());
+        }
+        let of_the_template = TagSpecification::builder()
+            .resource_type(ResourceType::LaunchTemplate)
+            .set_tags(Some(listed(&self.tags)))
+            .build();
+        let call = clients
+            .ec2
+            .create_launch_template()
+            .launch_template_name(&self.name)
+            .client_token(&self.name)
+            .launch_template_data(self.data.clone())
+            .tag_specifications(of_the_template);
+        let made = retry::send(&clients.gate, CREATE, policy, || async {
+            call.clone().send().await.map_err(|error| provider_error(CREATE, &error))
+        });
+        match made.await {
+            Ok(_) => {}
+            // Its name says what is in it.
+            Err(error) if error.code.as_deref() == Some(TAKEN) => {}
+            Err(error) => return Err(error),
+        }
+        let now = clients.gate.clock.now();
+        clients
+            .notebook
+            .edit(&mut |notes| {
+                notes.launch_templates.insert(self.name.clone(), now);
+            })
+            .await;
+        Ok(())
+    }
+
+    /// Takes in that the template is not there any more.
+    pub(super) async fn forget(&self, clients: &Clients) {
+        clients
+            .notebook
+            .edit(&mut |notes| {
+                notes.launch_templates.remove(&self.name);
+            })
+            .await;
+    }
+}
+
+fn listed(tags: &BTreeMap<String, String>) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+fn data(
+    frozen: &FrozenParameters,
+    cpu: Option<&Cpu>,
+    user_data: Option<String>,
+    tagging: Tagging,
+) -> RequestLaunchTemplateData {
+    let interfaces = interfaces(frozen);
+    // AWS takes groups either inside the interfaces or beside them; the subnet comes with the call.
+    let groups = Some(frozen.security_groups.clone()).filter(|groups| interfaces.is_empty() && !groups.is_empty());
+    let mappings: Vec<_> = frozen.volumes.iter().map(mapping).collect();
+    let specifications = (tagging == Tagging::ByTheTemplate).then(|| {
+        [ResourceType::Instance, ResourceType::Volume, ResourceType::NetworkInterface]
+            .map(|resource| {
+                LaunchTemplateTagSpecificationRequest::builder()
+                    .resource_type(resource)
+                    .set_tags(Some(listed(&frozen.tags)))
+                    .build()
+            })
+            .to_vec()
+    });
+    RequestLaunchTemplateData::builder()
+        .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
+        .set_image_id(frozen.image.clone())
+        .set_security_group_ids(groups)
+        .set_network_interfaces(Some(interfaces).filter(|list| !list.is_empty()))
+        .set_block_device_mappings(Some(mappings).filter(|list| !list.is_empty()))
+        .set_key_name(frozen.key_name.clone())
+        .set_iam_instance_profile(frozen.instance_profile.as_deref().map(profile))
+        .set_user_data(user_data)
+        .set_placement(placement(frozen))
+        .metadata_options(metadata(&frozen.metadata))
+        .set_monitoring(frozen.monitoring.map(|on| LaunchTemplatesMonitoringRequest::builder().enabled(on).build()))
+        .set_ebs_optimized(frozen.ebs_optimized)
+        .set_cpu_options(cpu.map(|cpu| {
+            LaunchTemplateCpuOptionsRequest::builder()
+                .core_count(cpu.cores)
+                .threads_per_core(cpu.threads_per_core)
+                .build()
+        }))
+        .set_tag_specifications(specifications)
+        .build()
+}
+
+fn profile(name_or_arn: &str) -> LaunchTemplateIamInstanceProfileSpecificationRequest {
+    let builder = LaunchTemplateIamInstanceProfileSpecificationRequest::builder();
+    if name_or_arn.starts_with("arn:") { builder.arn(name_or_arn) } else { builder.name(name_or_arn) }.build()
+}
+
+fn placement(frozen: &FrozenParameters) -> Option<LaunchTemplatePlacementRequest> {
+    let tenancy = frozen.tenancy.map(|tenancy| match tenancy {
+        Tenancy::Default => AwsTenancy::Default,
+        Tenancy::Dedicated => AwsTenancy::Dedicated,
+        Tenancy::Host => AwsTenancy::Host,
+    });
+    if frozen.placement_group.is_none() && tenancy.is_none() {
+        return None;
+    }
+    let placement = LaunchTemplatePlacementRequest::builder().set_group_name(frozen.placement_group.clone());
+    Some(placement.set_tenancy(tenancy).build())
+}
+
+fn metadata(options: &MetadataOptions) -> LaunchTemplateInstanceMetadataOptionsRequest {
+    let tokens = if options.tokens_required {
+        LaunchTemplateHttpTokensState::Required
+    } else {
+        LaunchTemplateHttpTokensState::Optional
+    };
+    LaunchTemplateInstanceMetadataOptionsRequest::builder()
+        .http_tokens(tokens)
+        .set_http_put_response_hop_limit(options.hop_limit.map(i32::from))
+        .set_instance_metadata_tags(options.instance_tags.map(|on| {
+            if on {
+                LaunchTemplateInstanceMetadataTagsState::Enabled
+            } else {
+                LaunchTemplateInstanceMetadataTagsState::Disabled
+            }
+        }))
+        .set_http_endpoint(options.enabled.map(|on| {
+            if on {
+                LaunchTemplateInstanceMetadataEndpointState::Enabled
+            } else {
+                LaunchTemplateInstanceMetadataEndpointState::Disabled
+            }
+        }))
+        .build()
+}
+
+fn mapping(volume: &Volume) -> LaunchTemplateBlockDeviceMappingRequest {
+    let number = |value: Option<u32>| value.map(|value| i32::try_from(value).unwrap_or(i32::MAX));
+    let ebs = LaunchTemplateEbsBlockDeviceRequest::builder()
+        .delete_on_termination(true)
+        .set_volume_size(number(volume.size))
+        .set_volume_type(volume.kind.as_deref().map(VolumeType::from))
+        .set_iops(number(volume.iops))
+        .set_throughput(number(volume.throughput))
+        // A key without encryption is refused by AWS.
+        .set_encrypted(volume.encrypted.or(volume.kms_key.as_ref().map(|_| true)))
+        .set_kms_key_id(volume.kms_key.clone())
+        .set_snapshot_id(volume.snapshot.clone())
+        .build();
+    LaunchTemplateBlockDeviceMappingRequest::builder().set_device_name(volume.device.clone()).ebs(ebs).build()
+}
+
+/// The interfaces, where something about them is asked for that AWS takes only inside. The call adds the subnet.
+fn interfaces(frozen: &FrozenParameters) -> Vec<LaunchTemplateInstanceNetworkInterfaceSpecificationRequest> {
+    let (kind, count) = match frozen.interface {
+        Some(NetworkInterface::Efa { count }) => (Some("efa"), i32::from(count.max(1))),
+        Some(NetworkInterface::Ordinary) => (Some("interface"), 1),
+        None if frozen.public_ip.is_some() => (None, 1),
+        None => return Vec::new(),
+    };
+    let groups = Some(frozen.security_groups.clone()).filter(|groups| !groups.is_empty());
+    (0..count)
+        .map(|card| {
+            LaunchTemplateInstanceNetworkInterfaceSpecificationRequest::builder()
+                // The first of the host on card 0; each further one is the second of its own card.
+                .device_index(i32::from(card > 0))
+                .set_network_card_index((count > 1).then_some(card))
+                .set_interface_type(kind.map(str::to_owned))
+                .set_groups(groups.clone())
+                .set_associate_public_ip_address(frozen.public_ip)
+                .delete_on_termination(true)
+                .build()
+        })
+        .collect()
+}
