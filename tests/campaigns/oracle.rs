@@ -308,6 +308,8 @@ fn unknown_hosts(bench: &Bench, view: &View, ours: &Truth) -> Vec<String> {
 }
 
 /// INV-07 and 08: what our calls ended was named by Host Factory, or was ours and never delivered.
+///
+/// A fleet or group that has a lower number than hosts chooses by itself which of them end: that is a call of ours as well.
 fn victims(bench: &Bench, view: &View, truth: &Truth, installation: &str) -> Vec<String> {
     let (calls, keys) = (bench.emulator.calls(), bench.keys());
     let by_us = |instance: &&TrueInstance| match &instance.end {
@@ -319,7 +321,10 @@ fn victims(bench: &Bench, view: &View, truth: &Truth, installation: &str) -> Vec
     let mut found = Vec::new();
     let delivered: Vec<Value> =
         view.statuses.values().flatten().flat_map(|told| list(&told.entry["machines"]).to_vec()).collect();
-    for victim in truth.instances.iter().filter(by_us) {
+    let chosen = [truth.ended_by_fleets(), truth.ended_by_groups()];
+    // A group also ends what the case made stop or fail its checks.
+    let chosen = chosen.iter().flat_map(|ended| &ended.instances).filter(|host| !bench.is_tampered(&host.id));
+    for victim in truth.instances.iter().filter(by_us).chain(chosen) {
         let named = json!({"machineId": victim.id});
         let told = delivered.iter().find(|host| is(host, &named)).cloned().unwrap_or(named);
         if view.was_returned(&told) {

@@ -55,7 +55,11 @@ impl Asked {
             let mut parameters = Parameters::of_form(form);
             let action = parameters.0.remove("Action").unwrap_or_default();
             let version = parameters.0.remove("Version");
-            let service = if version.as_deref() == Some("2011-06-15") { Service::Sts } else { Service::Ec2 };
+            let service = match version.as_deref() {
+                Some("2011-06-15") => Service::Sts,
+                Some("2011-01-01") => Service::AutoScaling,
+                _ => Service::Ec2,
+            };
             if action.is_empty() {
                 let text = "The request must contain the parameter Action";
                 return Err(Refusal::new("MissingAction", text));
@@ -84,6 +88,8 @@ impl Asked {
         let subnets = subnets.chain(parameters.of_fleets(".SubnetId").flat_map(|list| list.split(',').map(str::trim)));
         about.zones.extend(subnets.filter_map(|id| Some(world.catalogue.subnet(id)?.zone_in(&self.region))));
         about.instances.extend(parameters.list("InstanceId").into_iter().map(str::to_owned));
+        about.instances.extend(parameters.list("InstanceIds.member").into_iter().map(str::to_owned));
+        about.instances.extend(parameters.get("InstanceId").map(str::to_owned));
         for filter in parameters.filters().unwrap_or_default() {
             if filter.name == "instance-id" {
                 about.instances.extend(filter.values);
@@ -237,7 +243,7 @@ impl Call<'_> {
                     "{HEADER}<{action}Response xmlns=\"{space}\"><requestId>{id}</requestId>{inside}</{action}Response>"
                 )
             }
-            Service::Sts => format!(
+            Service::Sts | Service::AutoScaling => format!(
                 "{HEADER}<{action}Response xmlns=\"{space}\"><{action}Result>{inside}</{action}Result>\
                  <ResponseMetadata><RequestId>{id}</RequestId></ResponseMetadata></{action}Response>"
             ),

@@ -1,6 +1,6 @@
 //! What a test can do to the world, by handle or by HTTP: one list for both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::call::{seconds, seconds_in_millis};
 use crate::catalogue::{IMAGES, SUBNETS, TYPES};
 use crate::clock::millis;
-use crate::fleets::{FleetError, Injection, Victims};
+use crate::fleets::{FleetError, Injection};
+use crate::group_edits;
+use crate::habits::{Again, Victims};
 use crate::instances::{Actor, Market, Marks};
+use crate::scaling;
 use crate::templates::LaunchTemplate;
 use crate::throttle::Buckets;
 use crate::world::{Order, Pool, World};
@@ -73,24 +76,43 @@ pub enum Edit {
     LaunchTemplate { id: String, data: BTreeMap<String, String> },
     /// Removes a launch template, by its id or its name.
     DropTemplate { id: String },
-    /// From the creation of a fleet that is not instant to its first launch, and between attempts.
-    Fill { seconds: f64 },
-    /// From the end of a host to its replacement by its fleet.
+    /// From the end of a host until its fleet or group replaces it.
     Refill { seconds: f64 },
-    /// How long a fleet that is changed is `modifying`; until then it has its old target.
-    Modifying { seconds: f64 },
-    /// How far the lists of a fleet's hosts and its history are behind.
+    /// How far the lists of hosts of fleets and groups are behind, and the history of a fleet.
     MemberLag { seconds: f64 },
-    /// Which hosts a fleet ends when it is to shrink.
-    Victims { policy: Victims },
+    /// Which hosts a fleet or a group ends when it has too many; `null` is the newest of a fleet, and the own policy of a
+    /// group.
+    Victims { policy: Option<Victims> },
+    /// From the creation of a fleet that is not instant to its first launch, and between attempts.
+    FleetFill { seconds: f64 },
+    /// How long a fleet that is changed is `modifying`; until then it has its old target.
+    FleetModifying { seconds: f64 },
     /// The next `attempts` of fleets to launch (`null` is all) meet these errors, and launch at most so many hosts.
     FleetErrors { errors: Vec<FleetError>, hosts: u32, attempts: Option<u32> },
     /// Forgets the errors that are still to come.
     NoFleetErrors,
-    /// Deletes a fleet of either API as somebody would by hand, with its hosts or without.
-    DeleteFleet { id: String, terminate: bool },
+    /// Deletes a fleet of either API as somebody would by hand; its hosts end with it, or live on.
+    DeleteFleet { fleet: String, hosts: bool },
     /// A replay of `CreateFleet` answers with the id alone, or with instances and errors too.
     BareReplays { on: bool },
+    /// From the wish of a group for more or fewer hosts until it launches or ends them.
+    GroupDelay { seconds: f64 },
+    /// Every launch of a group fails with this text of EC2; `null` ends that.
+    GroupError { text: Option<String> },
+    /// What a second call to end a host of a group does.
+    GroupAgain { how: Again },
+    /// Whether a host that is detached lowers the desired number of its group by its weight; otherwise by one.
+    DetachByWeight { on: bool },
+    /// Deletes a group, as somebody would by hand; its hosts end with it, or live on.
+    DeleteGroup { group: String, hosts: bool },
+    /// Suspends a process of a group, as somebody else would, or resumes it.
+    SuspendGroup { group: String, process: String, on: bool },
+    /// Starts an instance refresh, which replaces nothing, or ends the one that runs.
+    RefreshGroup { group: String, on: bool },
+    /// Has a group launch one host and end another, unless `AZRebalance` is suspended.
+    RebalanceGroup { group: String },
+    /// Sets the desired number of a group, as somebody else would, whatever the bounds.
+    ResizeGroup { group: String, units: u32 },
     /// Calls with this access key are expired, or are not.
     ExpireCredentials { access_key: String, on: bool },
     /// The service's clock is so many seconds ahead of the host's, and signatures older than 15 minutes are expired;
@@ -145,6 +167,7 @@ fn stranger(world: &mut World, tags: BTreeMap<String, String>) {
         call: 0,
         tags,
         spot_tags: BTreeMap::new(),
+        account: world.account.clone(),
         kind: TYPES[0],
         image: IMAGES[0].to_owned(),
         subnet: SUBNETS[0].to_owned(),
@@ -188,9 +211,13 @@ pub(crate) fn apply(world: &mut World, edit: Edit) -> Result<(), String> {
         Edit::Stop { instance } => {
             let stopped_at = now + millis(world.settings.shutdown);
             mark(world, &instance, |marks| marks.stopped = Some((now, stopped_at)))?;
+            scaling::look_later(world, &instance);
         }
         Edit::MarkSpot { instance, code } => mark(world, &instance, |marks| marks.spot = Some((code, now)))?,
-        Edit::Impair { instance, on } => mark(world, &instance, |marks| marks.impaired = on)?,
+        Edit::Impair { instance, on } => {
+            mark(world, &instance, |marks| marks.impaired = on)?;
+            scaling::look_later(world, &instance);
+        }
         Edit::Event { instance, kind } => mark(world, &instance, |marks| marks.events.push(kind))?,
         Edit::Protect { instance, on } => mark(world, &instance, |marks| marks.protected = on)?,
         Edit::Vanish { instance, on } => mark(world, &instance, |marks| marks.vanished = on)?,
@@ -219,39 +246,46 @@ pub(crate) fn apply(world: &mut World, edit: Edit) -> Result<(), String> {
         Edit::DropTemplate { id } => {
             world.catalogue.launch_templates.retain(|other, template| *other != id && template.name != id);
         }
-        Edit::Fill { seconds } => world.fleets.fill = seconds_in_millis(seconds),
-        Edit::Refill { seconds } => world.fleets.refill = seconds_in_millis(seconds),
-        Edit::Modifying { seconds } => world.fleets.modifying = seconds_in_millis(seconds),
-        Edit::MemberLag { seconds } => world.fleets.member_lag = seconds_in_millis(seconds),
-        Edit::Victims { policy } => world.fleets.victims = policy,
+        Edit::Refill { seconds } => world.habits.refill = seconds_in_millis(seconds),
+        Edit::MemberLag { seconds } => world.habits.member_lag = seconds_in_millis(seconds),
+        Edit::Victims { policy } => world.habits.victims = policy,
+        Edit::FleetFill { seconds } => world.habits.fill = seconds_in_millis(seconds),
+        Edit::FleetModifying { seconds } => world.habits.modifying = seconds_in_millis(seconds),
         Edit::FleetErrors { errors, hosts, attempts } => {
             world.fleets.injections.push(Injection { errors, hosts, attempts });
         }
         Edit::NoFleetErrors => world.fleets.injections.clear(),
-        Edit::DeleteFleet { id, terminate } => {
-            let index = world.fleets.index(&id).ok_or_else(|| format!("there is no fleet {id}"))?;
-            world.delete_fleet(index, terminate.then_some(Actor::Test));
+        Edit::DeleteFleet { fleet, hosts } => {
+            let index = world.fleets.index(&fleet).ok_or_else(|| format!("there is no fleet {fleet}"))?;
+            world.delete_fleet(index, hosts.then_some(Actor::Test));
         }
-        Edit::BareReplays { on } => world.fleets.bare_replays = on,
-        Edit::ExpireCredentials { access_key, on: true } => {
-            world.expired_keys.insert(access_key);
-        }
-        Edit::ExpireCredentials { access_key, on: false } => {
-            world.expired_keys.remove(&access_key);
-        }
+        Edit::BareReplays { on } => world.habits.bare_replays = on,
+        Edit::GroupDelay { seconds } => world.habits.group_delay = seconds_in_millis(seconds),
+        Edit::GroupError { text } => world.habits.launches_fail = text,
+        Edit::GroupAgain { how } => world.habits.again = how,
+        Edit::DetachByWeight { on } => world.habits.detach_by_weight = on,
+        Edit::DeleteGroup { group, hosts } => group_edits::delete_named(world, &group, hosts)?,
+        Edit::SuspendGroup { group, process, on } => group_edits::switch(world, &group, &process, on)?,
+        Edit::RefreshGroup { group, on } => group_edits::refresh(world, &group, on)?,
+        Edit::RebalanceGroup { group } => group_edits::rebalance(world, &group)?,
+        Edit::ResizeGroup { group, units } => group_edits::resize(world, &group, units)?,
+        Edit::ExpireCredentials { access_key, on } => toggle(&mut world.expired_keys, access_key, on),
         Edit::Skew { seconds } => world.skew = seconds.map(|seconds| seconds.saturating_mul(1_000)),
         Edit::Account { id } => world.account = id,
-        Edit::Unauthorized { action, on: true } => {
-            world.denied.insert(action);
-        }
-        Edit::Unauthorized { action, on: false } => {
-            world.denied.remove(&action);
-        }
+        Edit::Unauthorized { action, on } => toggle(&mut world.denied, action, on),
         Edit::Throttling { on } => world.buckets = on.then(Buckets::default),
         Edit::Clock { seconds: time } => world.clock.advance(seconds(time)),
     }
     world.settle();
     Ok(())
+}
+
+fn toggle(all: &mut BTreeSet<String>, one: String, on: bool) {
+    if on {
+        all.insert(one);
+    } else {
+        all.remove(&one);
+    }
 }
 
 fn number(world: &World, id: &str) -> Result<u32, String> {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::clock::Millis;
+use crate::groups::GROUP_TAG;
 use crate::query::Parameters;
 
 /// How an instance is paid for.
@@ -69,6 +70,8 @@ pub enum Actor {
     Fleet(String),
     /// A verb of the test.
     Test,
+    /// The Auto Scaling group of this name, by itself.
+    Group(String),
 }
 
 /// The end of an instance.
@@ -93,10 +96,10 @@ pub struct Launch {
     pub reservation: String,
     /// The client token.
     pub token: Option<String>,
-    /// The parameters of the call.
+    /// The parameters of the call; of a fleet or group, its own.
     #[serde(serialize_with = "shared")]
     pub parameters: Arc<Parameters>,
-    /// The number of the call.
+    /// The number of the call; of a group, the last one that changed what it wants.
     pub call: u64,
     /// The fleet that launched, by its id.
     pub fleet: Option<String>,
@@ -139,6 +142,13 @@ pub struct Launch {
     /// The version of the launch template that was meant; a replay must mean the same one.
     #[serde(skip)]
     pub(crate) template_version: Option<u32>,
+}
+
+impl Launch {
+    /// Returns the Auto Scaling group that launched it.
+    pub fn group(&self) -> Option<&str> {
+        self.tags.get(GROUP_TAG).map(String::as_str)
+    }
 }
 
 /// What happened to an instance besides its launch.

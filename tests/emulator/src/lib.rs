@@ -21,6 +21,7 @@
 //! ```
 
 mod actions;
+mod agenda;
 mod call;
 mod catalogue;
 mod clock;
@@ -29,11 +30,15 @@ mod edits;
 mod emulator;
 mod faults;
 mod fleets;
+mod group_edits;
+mod groups;
+mod habits;
 mod hold;
 mod http;
 mod instances;
 mod query;
 mod refusal;
+mod scaling;
 mod server;
 mod templates;
 mod throttle;
@@ -49,7 +54,8 @@ pub use clock::Millis;
 pub use edits::{Edit, Which};
 pub use emulator::{Emulator, Held};
 pub use faults::{Fault, Garble, Phase, Verb};
-pub use fleets::{FleetError, Victims};
+pub use fleets::FleetError;
+pub use habits::{Again, Victims};
 pub use instances::{Actor, End, Launch, Market, State};
 pub use query::Parameters;
 pub use truth::{TrueInstance, Truth};

@@ -83,7 +83,9 @@ pub(crate) fn status_of(code: &str) -> u16 {
         | "InsufficientReservedInstanceCapacity"
         | "InsufficientCapacityOnHost"
         | "InsufficientVolumeCapacity"
-        | "InsufficientAddressCapacity" => 500,
+        | "InsufficientAddressCapacity"
+        | "ResourceContention"
+        | "ServiceLinkedRoleFailure" => 500,
         "RequestLimitExceeded" | "BandwidthLimitExceeded" | "Unavailable" | "ServiceUnavailable" => 503,
         "AuthFailure" => 401,
         "UnauthorizedOperation"

@@ -104,6 +104,33 @@ impl Catalogue {
             (None, None) => parameters.required(&id).and_then(|id| self.template(id)),
         }
     }
+
+    /// Returns the launch template that is named below `prefix`, and the version that is meant now.
+    pub(crate) fn meant_template(
+        &self,
+        parameters: &Parameters,
+        prefix: &str,
+    ) -> Result<(&str, &LaunchTemplate, u32), Refusal> {
+        let (id, template) = self.named_template(parameters, prefix)?;
+        let version = template.version(id, parameters.get(&format!("{prefix}Version")))?;
+        Ok((id, template, version))
+    }
+}
+
+/// Puts what is to be launched into a subnet.
+pub(crate) fn put_into(all: &mut Parameters, subnet: &str) {
+    let inside = all.has_below("NetworkInterface.");
+    let (name, other) = ("SubnetId", "NetworkInterface.1.SubnetId");
+    all.0.remove(if inside { name } else { other });
+    all.0.insert(if inside { other } else { name }.to_owned(), subnet.to_owned());
+    all.0.remove("Placement.AvailabilityZone");
+}
+
+/// Has what is to be launched paid for as a spare host, at most at this price.
+pub(crate) fn on_spot(all: &mut Parameters, price: Option<&str>) {
+    let price = price.map(|price| ("InstanceMarketOptions.SpotOptions.MaxPrice".to_owned(), price.to_owned()));
+    all.0.insert("InstanceMarketOptions.MarketType".to_owned(), "spot".to_owned());
+    all.0.extend(price);
 }
 
 /// Returns what a call says over what a launch template says.

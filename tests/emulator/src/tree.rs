@@ -22,7 +22,8 @@ impl Tree {
         let found = parameters.0.range(prefix.to_owned()..).take_while(|(name, _)| name.starts_with(prefix));
         for (name, value) in found {
             let mut at = &mut tree;
-            for part in name[prefix.len()..].split('.') {
+            // Auto Scaling puts a `member` into the names of lists.
+            for part in name[prefix.len()..].split('.').filter(|part| *part != "member") {
                 at = at.below.entry(part.to_owned()).or_default();
             }
             at.text = Some(value.clone());
@@ -118,6 +119,11 @@ pub(crate) fn of_spot_fleets(name: &str, _depth: u32) -> Spelling {
     (small(name), "item")
 }
 
+/// Spells what Auto Scaling groups hold.
+pub(crate) fn of_groups(name: &str, _depth: u32) -> Spelling {
+    (name.to_owned(), "member")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,5 +144,15 @@ mod tests {
              <item>sg-2</item>"
         ), "{text}");
         assert!(text.ends_with("<item>sg-10</item><item>sg-11</item></securityGroupIdSet>") && !text.contains("thing"));
+    }
+
+    #[test]
+    fn lists_of_groups_become_members() {
+        let pairs = [("A.B.member.10.C", "ten"), ("A.B.member.2.C", "two"), ("A.D.member.1", "one"), ("A.E", "<")];
+        let all = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let mut xml = Xml::default();
+        Tree::below(&Parameters(all), "").only(&["A"]).write(&mut xml, of_groups);
+        let list = "<B><member><C>two</C></member><member><C>ten</C></member></B>";
+        assert_eq!(xml.into_text(), format!("<A>{list}<D><member>one</member></D><E>&lt;</E></A>"));
     }
 }

@@ -96,6 +96,18 @@ impl Truth {
         self.matching(|instance| matches!(&instance.end, Some(End { by: Actor::Call(_), .. })))
     }
 
+    /// Returns the instances that an Auto Scaling group launched.
+    #[must_use]
+    pub fn of_group(&self, name: &str) -> Self {
+        self.matching(|instance| instance.launch.group() == Some(name))
+    }
+
+    /// Returns the instances that an Auto Scaling group ended by itself, whatever it was about.
+    #[must_use]
+    pub fn ended_by_groups(&self) -> Self {
+        self.matching(|instance| matches!(&instance.end, Some(End { by: Actor::Group(_), .. })))
+    }
+
     /// Returns the instances that `keep` takes.
     #[must_use]
     pub fn matching(&self, keep: impl Fn(&TrueInstance) -> bool) -> Self {

@@ -1,16 +1,18 @@
 //! The account as it stands: what is there, what was launched, what is allowed, and what goes wrong next.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::agenda::{Agenda, Due};
 use crate::catalogue::{self, Catalogue};
 use crate::clock::{Clock, Millis, millis};
 use crate::faults::Faults;
 use crate::fleets::Fleets;
+use crate::groups::Groups;
+use crate::habits::Habits;
 use crate::instances::{Actor, End, Instance, Instances, Launch, Market, State};
 use crate::query::Parameters;
 use crate::throttle::Buckets;
@@ -86,6 +88,13 @@ impl Pool {
     }
 }
 
+/// What there is room for at one moment.
+pub(crate) struct Places {
+    pools: Vec<Pool>,
+    used: HashMap<(Market, &'static str), u32>,
+    free: Vec<u32>,
+}
+
 /// The account.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -100,7 +109,12 @@ pub(crate) struct World {
     /// Virtual CPUs that run.
     pub(crate) used: HashMap<(Market, &'static str), u32>,
     pub(crate) fleets: Fleets,
-    /// The time that is being caught up with, while something that was due earlier is carried out.
+    pub(crate) groups: Groups,
+    /// How fleets and groups behave.
+    pub(crate) habits: Habits,
+    /// What happens by itself, and when.
+    pub(crate) agenda: Agenda,
+    /// The time of what is carried out late, since nobody has looked until now.
     pub(crate) moment: Option<Millis>,
     /// From launch until a describe call shows the instance, and its tags.
     pub(crate) lag: Millis,
@@ -119,8 +133,6 @@ pub(crate) struct World {
     pub(crate) calls: Vec<CallRecord>,
     /// How many instances listings have looked at.
     pub(crate) examined: u64,
-    /// Instances whose places become free, by the time of it.
-    ending: BinaryHeap<Reverse<(Millis, u32)>>,
 }
 
 /// What is to be launched; all refusals are behind us.
@@ -135,6 +147,7 @@ pub(crate) struct Order {
     /// The fleet that launches.
     pub(crate) fleet: Option<String>,
     pub(crate) call: u64,
+    pub(crate) account: String,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) spot_tags: BTreeMap<String, String>,
     pub(crate) kind: catalogue::InstanceType,
@@ -160,6 +173,9 @@ impl World {
             quotas: HashMap::new(),
             used: HashMap::new(),
             fleets: Fleets::default(),
+            groups: Groups::default(),
+            habits: Habits::default(),
+            agenda: Agenda::default(),
             moment: None,
             lag: 0,
             tag_lag: 0,
@@ -172,7 +188,6 @@ impl World {
             faults: Faults::default(),
             calls: Vec::new(),
             examined: 0,
-            ending: BinaryHeap::new(),
         }
     }
 
@@ -180,29 +195,19 @@ impl World {
         self.moment.unwrap_or_else(|| self.clock.now())
     }
 
-    /// Lets everything happen that had to happen until now.
-    pub(crate) fn settle(&mut self) {
-        self.catch_up_fleets();
-        self.give_back();
-    }
-
-    /// Gives the places of ended instances back.
-    pub(crate) fn give_back(&mut self) {
-        let now = self.now();
-        while let Some(Reverse((_, number))) = self.ending.peek().copied().filter(|Reverse((at, _))| *at <= now) {
-            self.ending.pop();
-            let Some((instance, launch)) = self.instances.get(number) else { continue };
-            if let Some(subnet) = self.catalogue.subnet_mut(&launch.subnet) {
-                subnet.free += 1;
-                subnet.returned.push(instance.address);
-            }
-            for pool in &mut self.pools {
-                pool.left += u32::from(pool.takes(&launch.instance_type, &launch.zone, launch.market));
-            }
-            let (vcpus, family) = launch.vcpus;
-            let used = self.used.entry((launch.market, family)).or_default();
-            *used = used.saturating_sub(vcpus);
+    /// Gives the places of an ended instance back.
+    pub(crate) fn give_back(&mut self, number: u32) {
+        let Some((instance, launch)) = self.instances.get(number) else { return };
+        if let Some(subnet) = self.catalogue.subnet_mut(&launch.subnet) {
+            subnet.free += 1;
+            subnet.returned.push(instance.address);
         }
+        for pool in &mut self.pools {
+            pool.left += u32::from(pool.takes(&launch.instance_type, &launch.zone, launch.market));
+        }
+        let (vcpus, family) = launch.vcpus;
+        let used = self.used.entry((launch.market, family)).or_default();
+        *used = used.saturating_sub(vcpus);
     }
 
     /// Returns how many instances there is room for, as far as pools go.
@@ -211,11 +216,25 @@ impl World {
         pools.map(|pool| pool.left).min().unwrap_or(u32::MAX)
     }
 
-    /// Returns the quota that `count` more would pass.
-    pub(crate) fn passed_quota(&self, kind: catalogue::InstanceType, market: Market, count: u32) -> Option<u32> {
-        let quota = *self.quotas.get(&(market, kind.family().to_owned()))?;
+    /// Returns how many more the quota leaves room for, and the quota.
+    pub(crate) fn quota_room(&self, kind: catalogue::InstanceType, market: Market) -> (u32, u32) {
+        let quota = self.quotas.get(&(market, kind.family().to_owned())).copied();
         let used = self.used.get(&(market, kind.family())).copied().unwrap_or(0);
-        (used.saturating_add(kind.vcpus.saturating_mul(count)) > quota).then_some(quota)
+        quota.map_or((u32::MAX, 0), |quota| (quota.saturating_sub(used) / kind.vcpus, quota))
+    }
+
+    /// Returns what there is room for.
+    pub(crate) fn places(&self) -> Places {
+        let free = self.catalogue.subnets.iter().map(|subnet| subnet.free).collect();
+        Places { pools: self.pools.clone(), used: self.used.clone(), free }
+    }
+
+    /// Gives back what was taken since, on trial.
+    pub(crate) fn restore(&mut self, places: Places) {
+        (self.pools, self.used) = (places.pools, places.used);
+        for (subnet, free) in self.catalogue.subnets.iter_mut().zip(places.free) {
+            subnet.free = free;
+        }
     }
 
     /// Takes places and quota.
@@ -250,7 +269,7 @@ impl World {
             subnet: order.subnet,
             zone: order.zone,
             region: order.region,
-            account: self.account.clone(),
+            account: order.account,
             market: order.market,
             at: now,
             running_at: now + millis(self.settings.boot),
@@ -270,10 +289,11 @@ impl World {
         let Some(instance) = self.instances.get_mut(number).filter(|instance| instance.end().is_none()) else { return };
         let (code, message) = (code.to_owned(), message.to_owned());
         instance.marks().end = Some(End { at, terminated_at, by, code, message });
-        self.ending.push(Reverse((terminated_at, number)));
-        if let Some(fleet) = self.instances.get(number).and_then(|(_, launch)| launch.fleet.clone()) {
-            self.fleets.left(&fleet, number, at, terminated_at);
+        self.agenda.add(terminated_at, Due::Gone(number));
+        if self.groups.of.contains_key(&number) {
+            self.agenda.add(at + self.habits.refill, Due::Member(number));
         }
+        self.leave_fleet(number, at, terminated_at);
     }
 
     /// Returns the instance as calls of this region see it, or `None` where they do not.

@@ -15,6 +15,12 @@ impl Xml {
         self
     }
 
+    /// Writes text.
+    pub(crate) fn text(&mut self, text: &str) -> &mut Self {
+        let _ = write!(self.0, "{}", Escaped(text));
+        self
+    }
+
     /// Writes one element with what `inside` writes.
     pub(crate) fn element(&mut self, name: &str, inside: impl FnOnce(&mut Self)) -> &mut Self {
         let _ = write!(self.0, "<{name}>");
@@ -28,6 +34,15 @@ impl Xml {
         self.element(name, |xml| {
             for one in all {
                 xml.element("item", |xml| each(xml, one));
+            }
+        });
+    }
+
+    /// Writes a list as the other Query services do: one `<member>` for each.
+    pub(crate) fn members<T>(&mut self, name: &str, all: impl IntoIterator<Item = T>, each: impl Fn(&mut Self, T)) {
+        self.element(name, |xml| {
+            for one in all {
+                xml.element("member", |xml| each(xml, one));
             }
         });
     }

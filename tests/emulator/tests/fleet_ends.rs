@@ -145,16 +145,16 @@ fn a_thousand_fleets_are_enough_and_instant_ones_do_not_count() {
 }
 
 #[test]
-fn what_the_handle_does_to_fleets_can_be_said_in_json() {
-    use hostfactory_emulator::{Edit, FleetError, Victims};
+fn what_the_handle_does_to_fleets_and_groups_can_be_said_in_json() {
+    use hostfactory_emulator::{Again, Edit, FleetError, Victims};
     use serde_json::{from_value, json};
     let errors = vec![FleetError::times("X", 2)];
     for (edit, said) in [
         (Edit::Refill { seconds: 1.5 }, json!({"refill": {"seconds": 1.5}})),
         (Edit::MemberLag { seconds: 30.0 }, json!({"member_lag": {"seconds": 30}})),
-        (Edit::Victims { policy: Victims::Oldest }, json!({"victims": {"policy": "oldest"}})),
+        (Edit::Victims { policy: Some(Victims::Oldest) }, json!({"victims": {"policy": "oldest"}})),
         (
-            Edit::Victims { policy: Victims::These(vec!["i-1".to_owned()]) },
+            Edit::Victims { policy: Some(Victims::These(vec!["i-1".to_owned()])) },
             json!({"victims": {"policy": {"these": ["i-1"]}}}),
         ),
         (
@@ -162,9 +162,15 @@ fn what_the_handle_does_to_fleets_can_be_said_in_json() {
             json!({"fleet_errors": {"errors": [{"code": "X", "times": 2}], "hosts": 3, "attempts": 1}}),
         ),
         (
-            Edit::DeleteFleet { id: "fleet-1".to_owned(), terminate: true },
-            json!({"delete_fleet": {"id": "fleet-1", "terminate": true}}),
+            Edit::DeleteFleet { fleet: "fleet-1".to_owned(), hosts: true },
+            json!({"delete_fleet": {"fleet": "fleet-1", "hosts": true}}),
         ),
+        (
+            Edit::DeleteGroup { group: "g".to_owned(), hosts: false },
+            json!({"delete_group": {"group": "g", "hosts": false}}),
+        ),
+        (Edit::Victims { policy: None }, json!({"victims": {"policy": null}})),
+        (Edit::GroupAgain { how: Again::Refused }, json!({"group_again": {"how": "refused"}})),
     ] {
         assert_eq!(from_value::<Edit>(said).unwrap(), edit);
     }

@@ -50,7 +50,7 @@ fn history(emulator: &Emulator, id: &str) -> Answer {
 fn a_fleet_is_submitted_then_active_and_fills_after_a_while() {
     for kind in ["request", "maintain"] {
         let emulator = frozen();
-        emulator.fill(Duration::from_secs(20));
+        emulator.fleet_fill(Duration::from_secs(20));
         let both = format!("{}, {}", SUBNETS[0], SUBNETS[1]);
         let more = [
             ("LaunchTemplateConfigs.1.Overrides.1.SubnetId", both.as_str()),
@@ -138,7 +138,7 @@ fn injected_errors_of_a_fleet_show_in_its_history() {
 #[test]
 fn a_modified_fleet_shows_and_keeps_its_old_target_until_it_is_no_longer_modifying() {
     let emulator = frozen();
-    emulator.modifying(Duration::from_mins(1));
+    emulator.fleet_modifying(Duration::from_mins(1));
     let id = filled(&emulator, "maintain", 3, &[]);
     assert_eq!(modify(&emulator, &id, "2", "no-termination").one("return"), "true");
     assert_eq!(told(&emulator, &id)[..3], ["modifying", "fulfilled", "3"]);

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod agenda;
 mod client;
 mod control;
 mod describes;
@@ -9,6 +10,11 @@ mod faults;
 mod fleet_ends;
 mod fleet_life;
 mod fleets;
+mod group_client;
+mod group_life;
+mod group_returns;
+mod group_templates;
+mod groups;
 mod http;
 mod launches;
 mod life;

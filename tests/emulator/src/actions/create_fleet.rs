@@ -29,7 +29,7 @@ pub(super) fn create(context: &mut Context<'_>) -> Result<String, Refusal> {
     let parameters = Arc::clone(context.parameters);
     let token = token(&parameters, "ClientToken")?;
     if let Some(index) = earlier(context, Api::Ec2, token)? {
-        let bare = context.world.fleets.bare_replays;
+        let bare = context.world.habits.bare_replays;
         return Ok(answer(context, index, bare));
     }
     let (spec, target) = spec(context, &parameters, token)?;
@@ -71,10 +71,8 @@ pub(super) fn earlier(context: &Context<'_>, api: Api, token: Option<&str>) -> R
     let spec = &world.fleets.all[index].spec;
     // `$Latest` means something else once there is a newer version.
     let means_other = spec.slots.iter().filter_map(|slot| slot.template.as_ref()).any(|prefix| {
-        let found = world.catalogue.named_template(&spec.parameters, prefix);
-        let version =
-            found.and_then(|(id, template)| template.version(id, spec.parameters.get(&format!("{prefix}Version"))));
-        version.is_ok_and(|version| !spec.versions.contains(&version))
+        let meant = world.catalogue.meant_template(&spec.parameters, prefix);
+        meant.is_ok_and(|(_, _, version)| !spec.versions.contains(&version))
     });
     if *spec.parameters != **context.parameters || means_other {
         return Err(super::launch_templates::mismatch());

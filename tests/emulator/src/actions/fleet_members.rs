@@ -60,7 +60,7 @@ fn members(context: &mut Context<'_>, api: Api) -> Result<String, Refusal> {
         return Err(Refusal::new("UnsupportedOperation", text));
     }
     let launched_at = |number: u32| world.instances.get(number).map_or(Millis::MAX / 4, |(_, launch)| launch.at);
-    let seen = fleet.members(window.start, world.now(), world.fleets.member_lag, launched_at);
+    let seen = fleet.members(window.start, world.now(), world.habits.member_lag, launched_at);
     let passing = seen.filter_map(|number| {
         let (instance, launch) = world.instances.get(number)?;
         let passes = filters.iter().all(|filter| filter.takes(&launch.instance_type));
@@ -91,7 +91,7 @@ fn events(context: &mut Context<'_>, api: Api) -> Result<String, Refusal> {
     let world = &*context.world;
     let fleet = &world.fleets.all[index];
     let now = world.now();
-    let (from, until) = (start.max(now - KEPT), now - world.fleets.member_lag);
+    let (from, until) = (start.max(now - KEPT), now - world.habits.member_lag);
     let wanted = parameters.get("EventType");
     let seen = fleet.history.iter().filter(|event| {
         (from..=until).contains(&event.at) && wanted.is_none_or(|wanted| wanted == kind(&event.what, api))

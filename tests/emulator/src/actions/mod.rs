@@ -6,6 +6,14 @@ mod create_fleet;
 mod describe_fleets;
 mod fleet_members;
 mod fleet_writing;
+mod group_activities;
+pub(crate) mod group_launch;
+mod group_listing;
+mod group_members;
+mod group_query;
+mod group_settings;
+mod group_tags;
+mod groups;
 mod identity;
 mod images;
 mod instance_status;
@@ -56,13 +64,14 @@ pub(crate) enum Service {
     Ec2,
     Sts,
     Ssm,
+    AutoScaling,
 }
 
 impl Service {
     pub(crate) const fn protocol(self) -> Protocol {
         match self {
             Self::Ec2 => Protocol::Ec2,
-            Self::Sts => Protocol::Query,
+            Self::Sts | Self::AutoScaling => Protocol::Query,
             Self::Ssm => Protocol::Json,
         }
     }
@@ -71,12 +80,14 @@ impl Service {
     pub(crate) fn own_code(self, code: &str) -> &str {
         match (self, code) {
             (Self::Ssm, "RequestLimitExceeded") => "ThrottlingException",
-            (Self::Sts, "RequestLimitExceeded") => "Throttling",
+            (Self::Sts | Self::AutoScaling, "RequestLimitExceeded") => "Throttling",
             (Self::Ssm, "UnauthorizedOperation") => "AccessDeniedException",
-            (Self::Sts, "UnauthorizedOperation") => "AccessDenied",
+            (Self::Sts | Self::AutoScaling, "UnauthorizedOperation") => "AccessDenied",
             // EC2 says RequestExpired of temporary credentials too.
             (Self::Ssm, "RequestExpired") => "ExpiredTokenException",
-            (Self::Sts, "RequestExpired") => "ExpiredToken",
+            (Self::Sts | Self::AutoScaling, "RequestExpired") => "ExpiredToken",
+            (Self::AutoScaling, "InternalError") => "InternalFailure",
+            (Self::AutoScaling, "Unavailable") => "ServiceUnavailable",
             (_, code) => code,
         }
     }
@@ -86,6 +97,7 @@ impl Service {
             Self::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",
             Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
             Self::Ssm => "",
+            Self::AutoScaling => "http://autoscaling.amazonaws.com/doc/2011-01-01/",
         }
     }
 }
@@ -111,6 +123,11 @@ const fn sts(name: &'static str, run: Run) -> Action {
 
 const fn ssm(name: &'static str, run: Run) -> Action {
     Action { service: Service::Ssm, ..ec2(name, run) }
+}
+
+/// Auto Scaling publishes no rates; these are EC2's.
+const fn scaling(name: &'static str, run: Run) -> Action {
+    Action { service: Service::AutoScaling, ..ec2(name, run) }
 }
 
 impl Action {
@@ -154,6 +171,21 @@ const ACTIONS: &[Action] = &[
     sts("GetCallerIdentity", identity::get),
     ssm("GetParameter", parameters::get),
     ssm("GetParameters", parameters::get_many),
+    scaling("CreateAutoScalingGroup", groups::create).rate(50, 5),
+    scaling("UpdateAutoScalingGroup", groups::update).rate(50, 5),
+    scaling("DeleteAutoScalingGroup", groups::delete).rate(50, 5),
+    scaling("SetDesiredCapacity", groups::set_desired).rate(50, 5),
+    scaling("SuspendProcesses", groups::suspend).rate(50, 5),
+    scaling("ResumeProcesses", groups::resume).rate(50, 5),
+    scaling("DescribeAutoScalingGroups", group_listing::describe),
+    scaling("DescribeAutoScalingInstances", group_listing::describe_instances),
+    scaling("DescribeInstanceRefreshes", group_listing::describe_refreshes),
+    scaling("DescribeScalingActivities", group_activities::describe),
+    scaling("TerminateInstanceInAutoScalingGroup", group_members::terminate).rate(100, 5),
+    scaling("DetachInstances", group_members::detach).rate(50, 5),
+    scaling("SetInstanceProtection", group_members::protect).rate(50, 5),
+    scaling("CreateOrUpdateTags", group_tags::create_or_update).rate(50, 5),
+    scaling("DescribeTags", group_tags::describe),
 ];
 
 /// The calls that have a smaller bucket when they name nothing (section 8.1).

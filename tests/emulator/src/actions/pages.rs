@@ -27,6 +27,11 @@ impl Window {
             );
             return Err(Refusal::invalid(text));
         }
+        Self::at(context, most)
+    }
+
+    /// Returns the page that the token of a call stands for, with at most so many.
+    pub(super) fn at(context: &Context<'_>, most: u32) -> Result<Self, Refusal> {
         let (number, start) = match context.parameters.get("NextToken").filter(|token| !token.is_empty()) {
             None => (1, 0),
             Some(token) => parsed(token)
@@ -35,7 +40,7 @@ impl Window {
         Ok(Self { start, most: usize::try_from(most).unwrap_or(usize::MAX), number })
     }
 
-    /// Cuts the page out of what lies at or after its start, each with its number, and returns the next token.
+    /// Cuts the page out of what has rising numbers, and returns the next token.
     pub(super) fn cut<T>(
         self,
         context: &Context<'_>,
@@ -44,7 +49,7 @@ impl Window {
         if context.verb == Some(&Verb::Empty) {
             return (Vec::new(), None);
         }
-        let mut rest = all.into_iter();
+        let mut rest = all.into_iter().skip_while(|(number, _)| *number < self.start);
         let page: Vec<T> = rest.by_ref().take(self.most).map(|(_, one)| one).collect();
         let next = rest.next().map(|(number, _)| format!("p{}-{number}", self.number + 1));
         if context.verb == Some(&Verb::PageLoop) {
@@ -60,7 +65,6 @@ impl Window {
         context: &Context<'_>,
         all: impl IntoIterator<Item = T>,
     ) -> (Vec<T>, Option<String>) {
-        let start = usize::try_from(self.start).unwrap_or(usize::MAX);
-        self.cut(context, (0_u32..).zip(all).skip(start))
+        self.cut(context, (0_u32..).zip(all))
     }
 }

@@ -11,7 +11,7 @@ use crate::instances::{Launch, Market, State};
 use crate::query::Parameters;
 use crate::refusal::Refusal;
 use crate::templates::merged;
-use crate::world::Order;
+use crate::world::{Order, World};
 use crate::xml::Xml;
 
 const LONGEST_TOKEN: usize = 64;
@@ -62,7 +62,8 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<String, Refusal> {
         tags.extend(template_tags(&id, version));
     }
     context.dry_run()?;
-    if let Some(quota) = context.world.passed_quota(kind, market, most) {
+    let (left, quota) = context.world.quota_room(kind, market);
+    if left < most {
         return Err(over_quota(market, quota));
     }
     let room = context.world.room(kind.name, &zone, market);
@@ -78,6 +79,7 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<String, Refusal> {
         template_version,
         parameters: Arc::clone(&sent),
         call: context.call,
+        account: context.world.account.clone(),
         merged: parameters,
         fleet: None,
         tags,
@@ -114,6 +116,25 @@ pub(crate) fn check(context: &Context<'_>, parameters: &Parameters, most: u32) -
     let mut tags = tags::specified(parameters)?;
     let spot_tags = tags.remove("spot-instances-request").unwrap_or_default();
     Ok(Checked { kind, image, market, tags: tags.remove("instance").unwrap_or_default(), spot_tags })
+}
+
+/// Returns how many of so many there is room for, and what refuses the others.
+pub(crate) fn fitting(world: &World, what: &Checked, subnet: &str, zone: &str, wanted: u32) -> (u32, Option<Refusal>) {
+    let (kind, market) = (what.kind, what.market);
+    let by_pool = world.room(kind.name, zone, market);
+    let by_subnet = world.catalogue.subnet(subnet).map_or(0, |subnet| subnet.free);
+    let (by_quota, quota) = world.quota_room(kind, market);
+    let given = wanted.min(by_pool).min(by_subnet).min(by_quota);
+    let refusal = if given == wanted {
+        None
+    } else if given == by_quota {
+        Some(over_quota(market, quota))
+    } else if given == by_pool {
+        Some(no_capacity(kind, zone, market))
+    } else {
+        Some(no_addresses(subnet))
+    };
+    (given, refusal)
 }
 
 /// Returns the tags that AWS gives to what a launch template launches.
@@ -161,8 +182,7 @@ fn with_template(
     if !sent.has_below(PREFIX) {
         return Ok((Arc::clone(sent), None));
     }
-    let (id, template) = context.world.catalogue.named_template(sent, PREFIX)?;
-    let version = template.version(id, sent.get("LaunchTemplate.Version"))?;
+    let (id, template, version) = context.world.catalogue.meant_template(sent, PREFIX)?;
     Ok((Arc::new(merged(&template.versions[&version], &sent.0)), Some((id.to_owned(), version))))
 }
 
@@ -295,7 +315,7 @@ fn check_user_data(parameters: &Parameters) -> Result<(), Refusal> {
 }
 
 /// A call that asks for more than the quota leaves is refused whole, whatever `MinCount` says.
-pub(crate) fn over_quota(market: Market, quota: u32) -> Refusal {
+fn over_quota(market: Market, quota: u32) -> Refusal {
     match market {
         Market::OnDemand => {
             let text = format!(
@@ -309,7 +329,7 @@ pub(crate) fn over_quota(market: Market, quota: u32) -> Refusal {
 }
 
 /// A subnet has too few addresses left.
-pub(crate) fn no_addresses(subnet: &str) -> Refusal {
+fn no_addresses(subnet: &str) -> Refusal {
     let text = format!(
         "There are not enough free addresses in subnet '{subnet}' to satisfy the requested number of instances."
     );
@@ -317,7 +337,7 @@ pub(crate) fn no_addresses(subnet: &str) -> Refusal {
 }
 
 /// A pool has too few places left.
-pub(crate) fn no_capacity(kind: InstanceType, zone: &str, market: Market) -> Refusal {
+fn no_capacity(kind: InstanceType, zone: &str, market: Market) -> Refusal {
     let text = match market {
         Market::OnDemand => format!(
             "We currently do not have sufficient {} capacity in the Availability Zone you requested ({zone}). Our system \

@@ -47,7 +47,8 @@ pub(super) fn specified_below(parameters: &Parameters, list: &str, resources: &[
     Ok(all)
 }
 
-fn checked(key: &str, value: &str) -> Result<(), Refusal> {
+/// Refuses what no tag can be.
+pub(super) fn checked(key: &str, value: &str) -> Result<(), Refusal> {
     if key.is_empty() {
         return Err(Refusal::new("MissingParameter", "The request must contain the parameter Tag key"));
     }

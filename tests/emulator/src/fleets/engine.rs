@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::launching::{Outcome, attempt};
-use super::{Fleet, Kind, Phase, Target, Units, Victims, What};
+use super::{Fleet, Kind, Phase, Target, Units, What};
 use crate::actions::user_initiated;
+use crate::agenda::Due;
 use crate::clock::{Millis, millis};
-use crate::instances::{Actor, Market, instance_id};
+use crate::habits::{Candidate, Victims};
+use crate::instances::Actor;
 use crate::world::World;
 
 /// The longest pause between two attempts that come out short.
@@ -21,12 +23,12 @@ impl World {
         if is_instant {
             self.fill_fleet(index);
         } else {
-            let at = now + self.fleets.fill;
+            let at = now + self.habits.fill;
             if let Some(fleet) = self.fleets.all.get_mut(index) {
                 fleet.note(now, What::Fleet("submitted"));
                 fleet.fill_at = Some(from.map_or(at, |from| from.max(at)));
             }
-            self.fleets.reschedule(index);
+            self.reschedule(index);
         }
         index
     }
@@ -34,7 +36,7 @@ impl World {
     /// Lets one fleet do what it has to do by now.
     pub(crate) fn act_for_fleet(&mut self, index: usize) {
         let now = self.now();
-        let Some(fleet) = self.fleets.all.get_mut(index) else { return };
+        let Some(fleet) = self.fleets.all.get_mut(index).filter(|fleet| !fleet.is_deleted()) else { return };
         if fleet.spec.valid_until.is_some_and(|until| until <= now) {
             self.expire_fleet(index);
         } else if let Phase::Modifying(target, at) = fleet.phase
@@ -44,7 +46,7 @@ impl World {
         } else if fleet.fill_at.is_some_and(|at| at <= now) {
             self.fill_fleet(index);
         } else {
-            self.fleets.reschedule(index);
+            self.reschedule(index);
         }
     }
 
@@ -64,7 +66,7 @@ impl World {
                 self.fleets.joined(index, number, weight, group.market, now);
             }
         }
-        let pause = self.fleets.fill.max(1_000);
+        let pause = self.habits.fill.max(1_000);
         let Some(fleet) = self.fleets.all.get_mut(index) else { return };
         fleet.failing = outcome.groups.is_empty() && !outcome.failures.is_empty();
         for failure in &outcome.failures {
@@ -83,7 +85,7 @@ impl World {
             fleet.short += 1;
             fleet.fill_at = Some(now + pause);
         }
-        self.fleets.reschedule(index);
+        self.reschedule(index);
     }
 
     /// The change of a fleet comes into force.
@@ -98,26 +100,23 @@ impl World {
         if target.ends_excess {
             self.shrink_fleet(index);
         }
-        self.fleets.reschedule(index);
+        self.reschedule(index);
     }
 
     /// Ends what is more than the target; never so many that it is missed.
     fn shrink_fleet(&mut self, index: usize) {
         let Some(fleet) = self.fleets.all.get(index) else { return };
-        let mut order: Vec<(u32, Units, Market)> =
-            fleet.live.iter().map(|(number, (weight, market))| (*number, *weight, *market)).collect();
+        let hosts = fleet.live.keys().filter_map(|number| {
+            let (_, launch) = self.instances.get(*number)?;
+            Some((*number, launch.subnet.as_str(), true))
+        });
+        let hosts: Vec<Candidate<'_>> = hosts.collect();
+        let order = self.habits.victims.as_ref().unwrap_or(&Victims::Newest).order(&hosts);
         let id = fleet.spec.id.clone();
-        match &self.fleets.victims {
-            Victims::Oldest => {}
-            Victims::Newest => order.reverse(),
-            Victims::These(ids) => {
-                order.reverse();
-                order.sort_by_key(|(number, ..)| !ids.contains(&instance_id(*number)));
-            }
-        }
         let (mut has, target) = (fleet.fulfilled, fleet.target.units);
         let mut victims = Vec::new();
-        for (number, weight, market) in order {
+        for number in order {
+            let Some((weight, market)) = fleet.live.get(&number).copied() else { continue };
             let after = has.of(market).less(weight);
             if after >= *target.of(market) && *has.of(market) >= weight {
                 *has.of_mut(market) = after;
@@ -170,16 +169,47 @@ impl World {
         if let Some(by) = ends {
             self.end_members(members, &by);
         }
-        self.fleets.reschedule(index);
+        self.reschedule(index);
     }
 
     /// Begins to change a fleet.
     pub(crate) fn modify_fleet(&mut self, index: usize, target: Target) {
         let now = self.now();
-        let at = now + self.fleets.modifying;
+        let at = now + self.habits.modifying;
         let Some(fleet) = self.fleets.all.get_mut(index) else { return };
         fleet.phase = Phase::Modifying(target, at);
         fleet.note(now, What::Fleet("modify_in_progress"));
-        self.fleets.reschedule(index);
+        self.reschedule(index);
+    }
+
+    /// Notes when a fleet acts next.
+    fn reschedule(&mut self, index: usize) {
+        let Some(fleet) = self.fleets.all.get(index).filter(|fleet| !fleet.is_deleted()) else { return };
+        let modified = match fleet.phase {
+            Phase::Modifying(_, at) => Some(at),
+            _ => None,
+        };
+        let expires = fleet.spec.valid_until.filter(|_| !fleet.spec.is_instant());
+        if let Some(at) = [fleet.fill_at, modified, expires].into_iter().flatten().min() {
+            self.agenda.add(at, Due::Fleet(index));
+        }
+    }
+
+    /// An instance was told to end; a fleet that maintains itself will replace it.
+    pub(crate) fn leave_fleet(&mut self, number: u32, at: Millis, terminated_at: Millis) {
+        let id = self.instances.get(number).and_then(|(_, launch)| launch.fleet.as_deref());
+        let Some(index) = id.and_then(|id| self.fleets.index(id)) else { return };
+        let Some(fleet) = self.fleets.all.get_mut(index) else { return };
+        let Some((weight, market)) = fleet.live.remove(&number) else { return };
+        let fulfilled = fleet.fulfilled.of_mut(market);
+        *fulfilled = fulfilled.less(weight);
+        fleet.left.push((at, number));
+        fleet.ended_at = fleet.ended_at.max(terminated_at);
+        fleet.note(at, What::Terminated(number));
+        if fleet.spec.kind == Kind::Maintain && !fleet.is_deleted() && !fleet.need().sum().is_zero() {
+            let at = at + self.habits.refill;
+            fleet.fill_at = Some(fleet.fill_at.map_or(at, |other| other.min(at)));
+            self.reschedule(index);
+        }
     }
 }

@@ -14,6 +14,7 @@ use crate::catalogue::instance_type;
 use crate::instances::Market;
 use crate::query::Parameters;
 use crate::refusal::{Refusal, words_of};
+use crate::templates::on_spot;
 use crate::world::{Order, World};
 
 /// What an attempt gave.
@@ -134,9 +135,7 @@ fn one_ready<'a>(
     let template = template_of(world, &spec.parameters, slot)?.map(|(id, _, version)| (id.to_owned(), version));
     let mut merged = said(world, &spec.parameters, slot)?;
     if market == Market::Spot {
-        merged.0.insert("InstanceMarketOptions.MarketType".to_owned(), "spot".to_owned());
-        let price = slot.price.clone().map(|price| ("InstanceMarketOptions.SpotOptions.MaxPrice".to_owned(), price));
-        merged.0.extend(price);
+        on_spot(&mut merged, slot.price.as_deref());
     }
     let parameters = Arc::clone(&spec.parameters);
     let context = Context { world, parameters: &parameters, call: spec.call, region: &spec.region, verb: None };
@@ -205,20 +204,8 @@ fn plan(
         let slot = &ready[at];
         let (kind, market) = (slot.checked.kind, slot.checked.market);
         let wanted = left.part(shares).hosts(slot.slot.weight).min(*cap);
-        let by_pool = world.room(kind.name, &slot.zone, market);
-        let by_subnet = world.catalogue.subnet(&slot.subnet).map_or(0, |subnet| subnet.free);
-        let by_quota = world.quota_room(kind, market).unwrap_or((u32::MAX, 0));
-        let given = wanted.min(by_pool).min(by_subnet).min(by_quota.0);
-        if given < wanted {
-            let refusal = if given == by_pool {
-                run_instances::no_capacity(kind, &slot.zone, market)
-            } else if given == by_subnet {
-                run_instances::no_addresses(&slot.subnet)
-            } else {
-                run_instances::over_quota(market, by_quota.1)
-            };
-            failures.push(slot.failure(refusal));
-        }
+        let (given, refusal) = run_instances::fitting(world, &slot.checked, &slot.subnet, &slot.zone, wanted);
+        failures.extend(refusal.map(|refusal| slot.failure(refusal)));
         world.take_places(kind, &slot.zone, market, given);
         if let Some(subnet) = world.catalogue.subnet_mut(&slot.subnet) {
             subnet.free -= given;
@@ -240,6 +227,7 @@ fn launch(world: &mut World, spec: &Spec, ready: Ready<'_>, count: u32) -> Group
         merged: Arc::new(ready.merged),
         fleet: Some(spec.id.clone()),
         call: spec.call,
+        account: spec.account.clone(),
         tags,
         spot_tags,
         kind,
@@ -250,9 +238,7 @@ fn launch(world: &mut World, spec: &Spec, ready: Ready<'_>, count: u32) -> Group
         market,
         count,
     };
-    let account = std::mem::replace(&mut world.account, spec.account.clone());
     let launch = world.launch(order);
-    world.account = account;
     Group { slot: ready.index, market, instances: launch.instances.clone() }
 }
 

@@ -1,7 +1,6 @@
 //! EC2 Fleets and Spot Fleets: one engine for both (`aws-semantics.md` sections 4 and 5).
 //!
-//! A fleet knows its members, so that no call looks at all instances, and when it acts next, so that time passes in order
-//! however far the clock is moved at once.
+//! A fleet knows its members, so that no call looks at all instances, and when it acts next.
 //!
 //! Invariants: `live` are the members that nobody has told to end, and `fulfilled` is what they weigh; a fleet that is
 //! deleted launches nothing more; an instant fleet launches once.
@@ -10,7 +9,6 @@ mod engine;
 mod handle;
 mod launching;
 mod requirements;
-mod room;
 mod slots;
 mod store;
 mod units;
@@ -19,8 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+pub(crate) use self::requirements::matching;
 pub(crate) use self::slots::{Rules, Slot, UnitType, of_configs, of_specifications};
-pub use self::store::{FleetError, Victims};
+pub use self::store::FleetError;
 pub(crate) use self::store::{Fleets, Injection};
 pub(crate) use self::units::{Both, Units};
 use crate::clock::Millis;
@@ -208,8 +207,6 @@ pub(crate) struct Fleet {
     /// What an instant fleet got.
     pub(crate) groups: Vec<Group>,
     pub(crate) history: Vec<Event>,
-    /// When it is due in the store's list.
-    due: Option<Millis>,
 }
 
 impl Fleet {
@@ -231,7 +228,6 @@ impl Fleet {
             failures: Vec::new(),
             groups: Vec::new(),
             history: Vec::new(),
-            due: None,
         }
     }
 

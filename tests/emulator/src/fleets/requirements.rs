@@ -12,11 +12,10 @@ use crate::refusal::Refusal;
 pub(crate) fn matching(parameters: &Parameters, prefix: &str) -> Result<Vec<InstanceType>, Refusal> {
     parameters.required(&format!("{prefix}VCpuCount.Min"))?;
     parameters.required(&format!("{prefix}MemoryMiB.Min"))?;
-    // Spot Fleet calls the same lists sets.
-    let list = |name: &str| {
-        let mut all = parameters.list(&format!("{prefix}{name}"));
-        all.extend(parameters.list(&format!("{prefix}{name}Set")));
-        all
+    // Spot Fleet calls the same lists sets, and Auto Scaling calls them members.
+    let list = |name: &str| -> Vec<&str> {
+        let spelt = ["", "Set", "s.member"].into_iter();
+        spelt.flat_map(|end| parameters.list(&format!("{prefix}{name}{end}"))).collect()
     };
     let (allowed, excluded) = (list("AllowedInstanceType"), list("ExcludedInstanceType"));
     if !allowed.is_empty() && !excluded.is_empty() {
@@ -39,6 +38,8 @@ pub(crate) fn matching(parameters: &Parameters, prefix: &str) -> Result<Vec<Inst
                 "required" => is_burstable,
                 _ => !is_burstable,
             }
+            // Every image is for this architecture.
+            && kind.architecture == "x86_64"
             && accelerated == matches!(kind.family(), "g" | "p" | "inf")
     };
     Ok(TYPES.into_iter().filter(takes).collect())
@@ -62,11 +63,7 @@ fn is_like(name: &str, pattern: &str) -> bool {
 fn maker(kind: InstanceType) -> &'static str {
     let family = kind.name.split('.').next().unwrap_or_default();
     let after = family.trim_start_matches(|letter: char| letter.is_ascii_alphabetic());
-    match kind.architecture {
-        "arm64" => "amazon-web-services",
-        _ if after.contains('a') => "amd",
-        _ => "intel",
-    }
+    if after.contains('a') { "amd" } else { "intel" }
 }
 
 #[cfg(test)]
@@ -84,6 +81,7 @@ mod tests {
         assert_eq!(names(&[]), ["m5.xlarge", "m6i.xlarge", "m6a.xlarge", "r6i.xlarge"]);
         assert_eq!(names(&[("AllowedInstanceType.1", "m6*.x*")]), ["m6i.xlarge", "m6a.xlarge"]);
         assert_eq!(names(&[("ExcludedInstanceTypeSet.1", "m*")]), ["r6i.xlarge"]);
+        assert_eq!(names(&[("ExcludedInstanceTypes.member.1", "*6*")]), ["m5.xlarge"]);
         assert_eq!(names(&[("CpuManufacturer.1", "amd")]), ["m6a.xlarge"]);
         assert_eq!(names(&[("AcceleratorCount.Min", "1")]), ["g5.xlarge"]);
         assert_eq!(names(&[("BurstablePerformance", "required")]), Vec::<&str>::new());

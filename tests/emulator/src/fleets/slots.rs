@@ -7,7 +7,7 @@ use super::requirements::matching;
 use crate::catalogue::InstanceType;
 use crate::query::Parameters;
 use crate::refusal::Refusal;
-use crate::templates::{LaunchTemplate, merged};
+use crate::templates::{LaunchTemplate, merged, put_into};
 use crate::world::World;
 
 /// The most configurations of one call (`aws-semantics.md` section 4.2).
@@ -93,8 +93,8 @@ pub(crate) fn of_configs(
     let (mut slots, mut versions) = (Vec::new(), Vec::new());
     for config in configs {
         let prefix = format!("{config}LaunchTemplateSpecification.");
-        let (id, template) = world.catalogue.named_template(parameters, &prefix)?;
-        let version = template.version(id, Some(parameters.required(&format!("{prefix}Version"))?))?;
+        parameters.required(&format!("{prefix}Version"))?;
+        let (_, template, version) = world.catalogue.meant_template(parameters, &prefix)?;
         versions.push(version);
         check_template(template, version, rules)?;
         let data = &template.versions[&version];
@@ -288,11 +288,7 @@ pub(super) fn said(world: &World, parameters: &Parameters, slot: &Slot) -> Resul
         Some((_, template, version)) => merged(&template.versions[&version], &slot.own),
     };
     if let Some(subnet) = &slot.subnet {
-        let inside = all.has_below("NetworkInterface.");
-        let (name, other) = ("SubnetId", "NetworkInterface.1.SubnetId");
-        all.0.remove(if inside { name } else { other });
-        all.0.insert(if inside { other } else { name }.to_owned(), subnet.clone());
-        all.0.remove("Placement.AvailabilityZone");
+        put_into(&mut all, subnet);
     }
     Ok(all)
 }
@@ -303,8 +299,5 @@ pub(crate) fn template_of<'w>(
     parameters: &Parameters,
     slot: &Slot,
 ) -> Result<Option<(&'w str, &'w LaunchTemplate, u32)>, Refusal> {
-    let Some(prefix) = &slot.template else { return Ok(None) };
-    let (id, template) = world.catalogue.named_template(parameters, prefix)?;
-    let version = template.version(id, parameters.get(&format!("{prefix}Version")))?;
-    Ok(Some((id, template, version)))
+    slot.template.as_ref().map(|prefix| world.catalogue.meant_template(parameters, prefix)).transpose()
 }

@@ -1,25 +1,12 @@
-//! Where fleets are kept: by id, by token, and by when they act next.
+//! Where fleets are kept: by id and by token.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Api, Event, Fleet, Kind, Phase, What};
+use super::{Api, Event, Fleet, Kind, What};
 use crate::clock::Millis;
 use crate::instances::{Market, mixed};
-
-/// Which hosts a fleet ends when it is to shrink.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Victims {
-    /// The newest first.
-    #[default]
-    Newest,
-    /// The oldest first.
-    Oldest,
-    /// These first, then the newest.
-    These(Vec<String>),
-}
 
 /// An error that fleets meet instead of launching.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,46 +48,14 @@ pub(crate) struct Injection {
 }
 
 /// Every fleet ever.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Fleets {
     pub(crate) all: Vec<Fleet>,
     by_id: HashMap<String, usize>,
     by_token: HashMap<(Api, String), Vec<usize>>,
     /// Those that a listing shows without their ids.
     listed: Vec<usize>,
-    due: BTreeSet<(Millis, usize)>,
-    /// From creation to the first attempt of a fleet that is not instant, and from an attempt to the next.
-    pub(crate) fill: Millis,
-    /// From the end of a member to its replacement.
-    pub(crate) refill: Millis,
-    /// How long a fleet is `modifying`.
-    pub(crate) modifying: Millis,
-    /// How far lists of members and histories are behind.
-    pub(crate) member_lag: Millis,
-    pub(crate) victims: Victims,
-    /// A replay of `CreateFleet` answers with the id alone.
-    pub(crate) bare_replays: bool,
     pub(crate) injections: Vec<Injection>,
-}
-
-impl Default for Fleets {
-    /// Everything takes a second, and lists are up to date.
-    fn default() -> Self {
-        Self {
-            all: Vec::new(),
-            by_id: HashMap::new(),
-            by_token: HashMap::new(),
-            listed: Vec::new(),
-            due: BTreeSet::new(),
-            fill: 1_000,
-            refill: 1_000,
-            modifying: 1_000,
-            member_lag: 0,
-            victims: Victims::default(),
-            bare_replays: false,
-            injections: Vec::new(),
-        }
-    }
 }
 
 impl Fleets {
@@ -170,26 +125,6 @@ impl Fleets {
         fleet.spec.account == account && fleet.spec.region == region && fleet.is_seen(now)
     }
 
-    /// Returns when the next fleet acts, and which it is.
-    pub(crate) fn next_due(&self) -> Option<(Millis, usize)> {
-        self.due.first().copied()
-    }
-
-    /// Notes when a fleet acts next.
-    pub(crate) fn reschedule(&mut self, index: usize) {
-        let Some(fleet) = self.all.get_mut(index) else { return };
-        let modified = match fleet.phase {
-            Phase::Modifying(_, at) => Some(at),
-            _ => None,
-        };
-        let expires = fleet.spec.valid_until.filter(|_| fleet.spec.kind != Kind::Instant);
-        let next = [fleet.fill_at, modified, expires].into_iter().flatten().min().filter(|_| !fleet.is_deleted());
-        if let Some(old) = std::mem::replace(&mut fleet.due, next) {
-            self.due.remove(&(old, index));
-        }
-        self.due.extend(next.map(|at| (at, index)));
-    }
-
     /// Takes in members of a fleet.
     pub(crate) fn joined(&mut self, index: usize, number: u32, weight: super::Units, market: Market, at: Millis) {
         let Some(fleet) = self.all.get_mut(index) else { return };
@@ -197,23 +132,6 @@ impl Fleets {
         *fleet.fulfilled.of_mut(market) += weight;
         *fleet.launched.of_mut(market) += weight;
         fleet.history.push(Event { at, what: What::Launched(number) });
-    }
-
-    /// A member was told to end; a fleet that maintains itself will replace it.
-    pub(crate) fn left(&mut self, id: &str, number: u32, at: Millis, terminated_at: Millis) {
-        let Some(index) = self.by_id.get(id).copied() else { return };
-        let Some(fleet) = self.all.get_mut(index) else { return };
-        let Some((weight, market)) = fleet.live.remove(&number) else { return };
-        let fulfilled = fleet.fulfilled.of_mut(market);
-        *fulfilled = fulfilled.less(weight);
-        fleet.left.push((at, number));
-        fleet.ended_at = fleet.ended_at.max(terminated_at);
-        fleet.history.push(Event { at, what: What::Terminated(number) });
-        if fleet.spec.kind == Kind::Maintain && !fleet.is_deleted() && !fleet.need().sum().is_zero() {
-            let at = at + self.refill;
-            fleet.fill_at = Some(fleet.fill_at.map_or(at, |other| other.min(at)));
-            self.reschedule(index);
-        }
     }
 
     /// Returns the errors for this attempt, and counts it.
