@@ -30,9 +30,9 @@ fn ways() -> [(&'static str, Value); 6] {
 }
 
 /// The ways of which something goes on launching by itself.
-const LASTING: [&str; 4] = ["request", "maintain", "spot request", "spot maintain"];
+const LASTING: [&str; 5] = ["request", "maintain", "spot request", "spot maintain", "group"];
 /// The ways that replace what ends.
-const REFILLING: [&str; 2] = ["maintain", "spot maintain"];
+const REFILLING: [&str; 3] = ["maintain", "spot maintain", "group"];
 
 /// A template of this way, over two types and two subnets.
 fn fleet(more: &Value) -> Value {
@@ -48,6 +48,8 @@ fn on_ways(names: &[&str], body: impl Fn(&Bench, &str)) {
     for (name, more) in ways().iter().filter(|(name, _)| names.contains(name)) {
         on_both_stores(|bench| {
             say(&format!("by {name}"));
+            // The clock stands still while a call runs, and no call waits for what cannot come.
+            bench.emulator.fleet_modifying(Duration::ZERO);
             bench.offer(&[fleet(more)]);
             body(bench, name);
         });
@@ -55,7 +57,7 @@ fn on_ways(names: &[&str], body: impl Fn(&Bench, &str)) {
 }
 
 fn all() -> Vec<&'static str> {
-    ways().iter().map(|(name, _)| *name).filter(|name| *name != "group").collect()
+    ways().iter().map(|(name, _)| *name).collect()
 }
 
 #[test]
@@ -108,11 +110,11 @@ fn row_85_a_fleet_never_chooses_whom_to_end() {
 fn row_86_a_fleet_that_is_being_changed_is_waited_for_across_calls() {
     on_ways(&["maintain", "spot maintain"], |bench, _| {
         let (_, hosts) = bench.running_from("Fleet", 3);
-        bench.emulator.modifying(Duration::from_mins(3));
+        bench.emulator.fleet_modifying(Duration::from_mins(3));
         let back = bench.give_back(&json!(hosts[..1]));
         assert_eq!(bench.emulator.truth().live().len(), 3, "nothing is ended while the fleet is being changed");
         assert_eq!(bench.status(&back)["status"], "running");
-        bench.emulator.modifying(Duration::ZERO);
+        bench.emulator.fleet_modifying(Duration::ZERO);
         assert_eq!(bench.settled(&back)["status"], "complete");
         assert_eq!((bench.emulator.truth().len(), bench.emulator.truth().live().len()), (3, 2));
         bench.judge();
@@ -154,7 +156,11 @@ fn row_87_hosts_of_an_instant_fleet_end_one_by_one_and_the_fleet_is_never_delete
 /// The fleets and groups that were made, by their names.
 fn made(bench: &Bench) -> Vec<String> {
     let truth = bench.emulator.truth();
-    let mut names: Vec<String> = truth.instances.iter().filter_map(|host| host.launch.fleet.clone()).collect();
+    let mut names: Vec<String> = truth
+        .instances
+        .iter()
+        .filter_map(|host| host.launch.fleet.clone().or_else(|| host.launch.group().map(str::to_owned)))
+        .collect();
     names.sort();
     names.dedup();
     names
@@ -182,6 +188,60 @@ fn row_88_hosts_that_end_with_their_fleet_are_told_as_lost() {
         bench.emulator.delete_fleet(&made(bench)[0], true).unwrap();
         bench.pass(MINUTE);
         assert_eq!(bench.lost(&json!(hosts)).len(), 3);
+        bench.judge();
+    });
+}
+
+#[test]
+fn row_89_a_group_that_somebody_deletes_leaves_its_hosts_on_record() {
+    on_ways(&["group"], |bench, _| {
+        let (_, hosts) = bench.running_from("Fleet", 3);
+        bench.emulator.delete_group(&made(bench)[0], false).unwrap();
+        let back = bench.give_back(&json!(hosts[..2]));
+        assert_eq!(bench.settled(&back)["status"], "complete");
+        assert_eq!(bench.emulator.truth().live().len(), 1);
+        bench.judge();
+    });
+}
+
+#[test]
+fn row_90_nothing_is_ended_while_somebody_else_changes_the_group() {
+    on_ways(&["group"], |bench, _| {
+        let (_, hosts) = bench.running_from("Fleet", 3);
+        let group = made(bench).remove(0);
+        bench.emulator.refresh_group(&group, true).unwrap();
+        let back = bench.give_back(&json!(hosts[..1]));
+        let status = bench.status(&back);
+        assert_eq!(status["status"], "running", "{status}");
+        assert_eq!(bench.emulator.truth().live().len(), 3);
+        bench.emulator.refresh_group(&group, false).unwrap();
+        bench.emulator.suspend_group(&group, "Terminate").unwrap();
+        bench.pass(MINUTE);
+        assert_eq!(bench.status(&back)["status"], "running");
+        assert_eq!(bench.emulator.truth().live().len(), 3);
+        bench.emulator.resume_group(&group, "Terminate").unwrap();
+        assert_eq!(bench.settled(&back)["status"], "complete");
+        assert_eq!((bench.emulator.truth().len(), bench.emulator.truth().live().len()), (3, 2));
+        bench.emulator.rebalance_group(&group).unwrap();
+        bench.emulator.resize_group(&group, 3).unwrap();
+        bench.watched(4);
+        assert_eq!(bench.emulator.truth().live().len(), 2, "it launches nothing that nobody asked for");
+        bench.judge();
+    });
+}
+
+#[test]
+fn row_91_a_group_that_cannot_launch_says_so_within_two_polls() {
+    on_ways(&["group"], |bench, _| {
+        bench
+            .emulator
+            .group_error(Some("We currently do not have sufficient m6i.large capacity (InsufficientInstanceCapacity)"));
+        let id = bench.request_from("Fleet", 3);
+        bench.pass(MINUTE);
+        bench.status(&id);
+        let status = bench.status(&id);
+        assert_eq!(status["status"], "complete_with_error", "{status}");
+        assert!(told(&status).contains("InsufficientInstanceCapacity"), "{status}");
         bench.judge();
     });
 }
@@ -236,7 +296,7 @@ fn row_57_when_no_pool_of_a_fleet_gives_anything_the_answer_says_so() {
 #[test]
 fn row_58_weights_bring_less_than_one_host_too_much_and_all_of_it_is_told() {
     let weighted = json!({"vmTypes": {"m6i.large": 3, "c6i.large": 5}});
-    for (name, more) in ways().into_iter().filter(|(name, _)| *name != "group") {
+    for (name, more) in ways() {
         on_both_stores(|bench| {
             say(&format!("by {name}"));
             let mut template = fleet(&more);
