@@ -21,7 +21,11 @@ mod field_tests;
 #[cfg(test)]
 mod file_tests;
 #[cfg(test)]
+mod fleet_file_tests;
+#[cfg(test)]
 mod fleet_tests;
+#[cfg(test)]
+mod requirement_tests;
 
 use std::path::PathBuf;
 
