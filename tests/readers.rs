@@ -7,7 +7,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use hostfactory::application::ports::TemplateCatalogue;
-use hostfactory::domain::template::ProviderKind;
+use hostfactory::domain::template::{OnDemandShare, ProviderApi, ProviderKind, Template};
 use hostfactory::infrastructure::config::templates::FileCatalogue;
 use hostfactory::infrastructure::config::{Environment, FolderOptions, Overrides, Settings};
 use hostfactory::infrastructure::instance_types::KnownInstanceTypes;
@@ -47,6 +47,27 @@ const PIECES: [&str; 28] = [
     "NaN",
     "\"-1\"",
 ];
+
+/// A fleet file with every member that is taken.
+const FLEET_FILE: &str = r#"{
+  "OnDemandOptions": {"AllocationStrategy": "lowest-price"},
+  "SpotOptions": {"AllocationStrategy": "lowest-price", "InstancePoolsToUseCount": 2, "InstanceInterruptionBehavior": "terminate"},
+  "LaunchTemplateConfigs": [{
+    "LaunchTemplateSpecification": {"LaunchTemplateId": "lt-0a", "Version": "1"},
+    "Overrides": [
+      {"InstanceType": "c5.xlarge", "SubnetId": "subnet-a", "WeightedCapacity": 1, "Priority": 2, "MaxPrice": "0.5"},
+      {"InstanceType": "c5.2xlarge", "SubnetId": "subnet-b", "WeightedCapacity": 2, "Priority": 4, "MaxPrice": "0.5"}
+    ]
+  }],
+  "TargetCapacitySpecification": {
+    "TotalTargetCapacity": $LSF_TOTAL_TARGET_CAPACITY,
+    "OnDemandTargetCapacity": $LSF_ONDEMAND_TARGET_CAPACITY,
+    "SpotTargetCapacity": 10,
+    "DefaultTargetCapacityType": "spot"
+  },
+  "Context": "x",
+  "Type": "instant"
+}"#;
 
 /// One change of a text; places are drawn from the whole range and taken modulo its length.
 #[derive(Debug, Clone)]
@@ -112,6 +133,22 @@ fn files(folder: &str, ending: &str) -> Vec<String> {
 fn assert_told(message: &str) {
     assert!(!message.trim().is_empty());
     assert!(message.chars().count() < 2_000 && !message.chars().any(char::is_control), "{message:?}");
+}
+
+/// What every template that is read must be.
+fn assert_sound(template: &Template) {
+    assert!(!template.id().as_str().contains('/'));
+    let launch = template.launch();
+    let plain = template.api() == ProviderApi::RunInstances;
+    for one in launch.instance_types.iter().chain(&launch.fleet.on_demand_types) {
+        assert!((1..=1000).contains(&one.weight) && (!plain || one.weight == 1), "{template:?}");
+    }
+    if let OnDemandShare::Percent(percent) = launch.fleet.on_demand_share {
+        assert!((1..=100).contains(&percent), "{template:?}");
+    }
+    assert!(!plain || launch.fleet.is_default(), "{template:?}");
+    let kept = serde_json::to_string(template).unwrap();
+    assert_eq!(&serde_json::from_str::<Template>(&kept).unwrap(), template, "what is kept is read again");
 }
 
 fn is_sound(id: &str) -> bool {
@@ -204,11 +241,30 @@ proptest! {
             Ok(listing) => {
                 prop_assert!(!listing.templates.is_empty(), "never a success without a template");
                 listing.refused.iter().for_each(|refused| assert_told(&refused.reason));
-                for template in listing.templates {
-                    prop_assert!(!template.id().as_str().contains('/'));
-                }
+                listing.templates.iter().for_each(assert_sound);
             }
             Err(error) => assert_told(&error.to_string()),
+        }
+    }
+
+    #[test]
+    fn fleet_files_are_read_or_refused_by_name(changes in changes()) {
+        let sandbox = Sandbox::new();
+        sandbox.write("conf/config.json", r#"{"provider": {"type": "aws"}}"#);
+        sandbox.write("conf/fleet.json", changed(FLEET_FILE, &changes));
+        sandbox.write("conf/testinstprov_templates.json", r#"[{"templateId": "t", "maxNumber": 1, "imageId": "ami-1",
+            "vmType": "m6i.large", "subnetId": "subnet-1", "attributes": {"type": "X86_64", "ncpus": 1, "nram": 1},
+            "ec2FleetConfig": "fleet.json"}]"#);
+        let settings = load(&sandbox).map_err(TestCaseError::fail)?.templates;
+        let types = Arc::new(KnownInstanceTypes::new(sandbox.path("work")));
+        let catalogue =
+            FileCatalogue::new(sandbox.path("conf"), "testinst".to_owned(), ProviderKind::Aws, settings, types);
+        match catalogue.list() {
+            Ok(listing) => listing.templates.iter().for_each(assert_sound),
+            Err(error) => {
+                assert_told(&error.to_string());
+                prop_assert!(!changes.is_empty(), "{error}");
+            }
         }
     }
 }

@@ -40,6 +40,16 @@ pub(super) const FLEET_FILE: &str = r#"{
 
 /// Reads a template of [`BASE`] with these members in place of its own; an empty value takes one away.
 pub(super) fn reading(kind: ProviderKind, dialect: Dialect, members: &[(&str, &str)]) -> Reading {
+    reading_beside(FLEET_FILE, kind, dialect, members)
+}
+
+/// The same, beside this fleet file.
+pub(super) fn reading_beside(
+    fleet_file: &str,
+    kind: ProviderKind,
+    dialect: Dialect,
+    members: &[(&str, &str)],
+) -> Reading {
     let kept = BASE.iter().filter(|(name, _)| !members.iter().any(|(other, _)| other == name));
     let all: Vec<String> = kept
         .chain(members)
@@ -53,13 +63,17 @@ pub(super) fn reading(kind: ProviderKind, dialect: Dialect, members: &[(&str, &s
         std::io::Write::write_all(&mut std::fs::File::create(path).unwrap(), text.as_bytes()).unwrap();
     };
     put(&path, &text);
-    put(&folder.path().join("fleet.json"), FLEET_FILE);
+    put(&folder.path().join("fleet.json"), fleet_file);
     let settings = TemplateSettings { dialect, common_tags: vec!["team".to_owned()], ..TemplateSettings::default() };
     file::read(&path, folder.path(), kind, &settings, &KnownInstanceTypes::new("")).unwrap()
 }
 
 pub(super) fn read_all(members: &[(&str, &str)]) -> Result<(Template, String), String> {
-    let mut reading = reading(ProviderKind::Aws, Dialect::Awsprov, members);
+    outcome(reading(ProviderKind::Aws, Dialect::Awsprov, members))
+}
+
+/// The one template that was read, with its notes, or why it was refused.
+pub(super) fn outcome(mut reading: Reading) -> Result<(Template, String), String> {
     let notes = reading.warnings.iter().flat_map(|(_, notes)| notes.clone()).collect::<Vec<_>>().join("\n");
     match (reading.entries.pop(), reading.refused.pop()) {
         (Some(entry), None) => Ok((entry.template, notes)),

@@ -52,6 +52,11 @@ fn refused<T>(field: Field, reason: impl Into<String>) -> Result<T, DomainError>
     Err(DomainError::validation(field.name(), reason))
 }
 
+/// Returns whether there is anything to read here. Most templates say nothing of it.
+pub(super) fn are_asked_for(record: &Record<'_, '_>, choice: Choice<'_>) -> bool {
+    choice.heterogeneous || choice.file.is_some() || OURS.iter().any(|field| record.has(*field))
+}
+
 /// Reads what a fleet or group is asked for; `types` are those of its hosts.
 ///
 /// # Errors
@@ -62,9 +67,6 @@ pub(super) fn read(
     types: &[WeightedType],
     notes: &mut Notes,
 ) -> Result<FleetSettings, DomainError> {
-    if !choice.heterogeneous && choice.file.is_none() && !OURS.iter().any(|field| record.has(*field)) {
-        return Ok(FleetSettings::default());
-    }
     let on_demand_share = share(record, choice, notes)?;
     let mut fields = Fields { record, choice, share: on_demand_share, notes };
     let on_demand_types = match fields.acting(Field::VmTypesOnDemand) {

@@ -11,8 +11,8 @@ use super::record::{Record, whole, wrong};
 use super::{Notes, TemplateSettings, fleets, volumes};
 use crate::domain::DomainError;
 use crate::domain::template::{
-    Image, LaunchSettings, LaunchTemplate, MetadataOptions, NetworkInterface, PriceType, ProviderApi, Tenancy,
-    WeightedType,
+    FleetSettings, Image, LaunchSettings, LaunchTemplate, MetadataOptions, NetworkInterface, PriceType, ProviderApi,
+    Tenancy, WeightedType,
 };
 use crate::infrastructure::config::document::Node;
 use crate::infrastructure::config::tags;
@@ -29,15 +29,9 @@ pub(super) fn read(
     notes: &mut Notes,
 ) -> Result<LaunchSettings, DomainError> {
     let owned = |field| Ok::<_, DomainError>(record.text(field)?.map(Cow::into_owned));
-    let mut instance_types = types(record, choice, notes)?;
-    let fleet = fleets::read(record, choice, &instance_types, notes)?;
-    if choice.api == ProviderApi::AutoScaling && !fleet.priorities.is_empty() {
-        // A group has no priorities but the order of its types.
-        instance_types.sort_by_key(|one| fleet.priorities.get(&one.name).copied().unwrap_or(u32::MAX));
-    }
-    Ok(LaunchSettings {
+    let mut launch = LaunchSettings {
         image: image(record)?,
-        instance_types,
+        instance_types: types(record, choice, notes)?,
         subnets: subnets(record, choice, notes)?,
         security_groups: ids(record, Field::SecurityGroupIds, "sg-")?,
         key_name: limited(owned(Field::KeyName)?, Field::KeyName, 255)?,
@@ -56,8 +50,17 @@ pub(super) fn read(
         launch_template: launch_template(record, choice, notes)?,
         metadata: metadata_options(record)?,
         threads_per_core: record.whole(Field::ThreadsPerCore, 1, 2)?.map(|threads| if threads == 1 { 1 } else { 2 }),
-        fleet,
-    })
+        fleet: FleetSettings::default(),
+    };
+    if fleets::are_asked_for(record, choice) {
+        launch.fleet = fleets::read(record, choice, &launch.instance_types, notes)?;
+        if choice.api == ProviderApi::AutoScaling && !launch.fleet.priorities.is_empty() {
+            // A group has no priorities but the order of its types.
+            let priorities = &launch.fleet.priorities;
+            launch.instance_types.sort_by_key(|one| priorities.get(&one.name).copied().unwrap_or(u32::MAX));
+        }
+    }
+    Ok(launch)
 }
 
 fn refused<T>(field: Field, reason: impl Into<String>) -> Result<T, DomainError> {
@@ -149,22 +152,26 @@ const FILED: &str = "ec2FleetConfig goes before it";
 /// # Errors
 /// [`DomainError::Validation`] naming the field, and the type.
 pub(super) fn weighted_types(record: &Record<'_, '_>, field: Field) -> Result<Vec<WeightedType>, DomainError> {
-    let types: Vec<WeightedType> = match record.get(field) {
-        Some(Node::Object(members)) => members
-            .iter()
-            .filter(|(name, _)| !name.starts_with('_'))
-            .map(|(name, node)| {
+    let mut types: Vec<WeightedType> = Vec::new();
+    match record.get(field) {
+        Some(Node::Object(members)) => {
+            for (name, node) in members.iter().filter(|(name, _)| !name.starts_with('_')) {
                 let name = name.trim();
                 let weight = node.as_whole().filter(|weight| (1..=1000).contains(weight));
                 let weight = weight.and_then(|weight| u32::try_from(weight).ok()).ok_or_else(|| {
                     let name = format!("{}.{}", field.name(), short(name));
                     wrong(&name, node, "a whole number from 1 to 1000")
                 })?;
-                Ok(WeightedType { name: name.to_owned(), weight })
-            })
-            .collect::<Result<_, DomainError>>()?,
-        _ => record.list(field)?.into_iter().map(|name| WeightedType { name: name.into_owned(), weight: 1 }).collect(),
-    };
+                types.push(WeightedType { name: name.to_owned(), weight });
+            }
+        }
+        // One type, as in most templates.
+        Some(Node::Text(text)) if !text.contains(',') => {
+            types.push(WeightedType { name: text.trim().to_owned(), weight: 1 });
+        }
+        _ => types
+            .extend(record.list(field)?.into_iter().map(|name| WeightedType { name: name.into_owned(), weight: 1 })),
+    }
     for (at, one) in types.iter().enumerate() {
         if !is_type(&one.name) {
             return refused(field, format!("'{}' is not an instance type such as m6i.xlarge", short(&one.name)));

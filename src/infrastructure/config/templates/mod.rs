@@ -21,7 +21,11 @@ mod field_tests;
 #[cfg(test)]
 mod file_tests;
 #[cfg(test)]
+mod fleet_file_tests;
+#[cfg(test)]
 mod fleet_tests;
+#[cfg(test)]
+mod requirement_tests;
 
 use std::path::PathBuf;
 
@@ -33,7 +37,7 @@ use super::Environment;
 /// What a template without `providerApi` means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Dialect {
-    /// As in IBM's plug-in: `RunInstances`.
+    /// As in IBM's plug-in: what its price and its types ask for, `RunInstances` for plain hosts.
     #[default]
     Awsprov,
     /// As in ORB: EC2 Fleet.
