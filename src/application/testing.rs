@@ -60,7 +60,13 @@ impl World {
     /// A world whose template asks for a fleet that launches by itself and replaces what ends.
     pub(crate) fn with_fleets() -> Self {
         let world = Self::new();
-        let parts = TemplateParts { api: ProviderApi::Ec2FleetMaintain, ..template("small", -1, None).into() };
+        let launch = LaunchSettings {
+            image: Some(template::Image::Ami("ami-1".to_owned())),
+            instance_types: vec![template::WeightedType { name: "m6i.large".to_owned(), weight: 1 }],
+            subnets: vec!["subnet-1".to_owned()],
+            ..LaunchSettings::default()
+        };
+        let parts = TemplateParts { api: ProviderApi::Ec2FleetMaintain, launch, ..template("small", -1, None).into() };
         *world.templates.0.lock().unwrap() = vec![Template::new(parts).unwrap()];
         world
     }

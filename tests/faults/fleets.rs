@@ -109,6 +109,7 @@ fn row_85_a_fleet_never_chooses_whom_to_end() {
 #[test]
 fn row_86_a_fleet_that_is_being_changed_is_waited_for_across_calls() {
     on_ways(&["maintain", "spot maintain"], |bench, _| {
+        bench.configure(&json!({"hostFactory": {"softBudgetSeconds": 1}}));
         let (_, hosts) = bench.running_from("Fleet", 3);
         bench.emulator.fleet_modifying(Duration::from_mins(3));
         let back = bench.give_back(&json!(hosts[..1]));
