@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::oracle;
 use crate::draw::{self, Draw};
 use crate::faults::bench::{Bench, PATIENCE, stores};
+use crate::faults::fleets;
 use crate::faults::words::{ids, order};
 use crate::support::say;
 
@@ -57,9 +58,29 @@ fn settings(host_factory: &Value) -> Value {
     })
 }
 
+/// What the sweep goes over: a store, and one of the ways to get hosts beside RunInstances.
+#[derive(Debug, Clone, Copy)]
+struct Ground {
+    store: &'static str,
+    way: Option<&'static str>,
+}
+
+impl Ground {
+    fn bench(self) -> Bench {
+        let bench = Bench::new(self.store);
+        if let Some(way) = self.way {
+            bench.emulator.fleet_modifying(Duration::ZERO);
+            let mut template = fleets::template_of(way);
+            template["templateId"] = json!("Small");
+            bench.offer(&[template]);
+        }
+        bench
+    }
+}
+
 /// Makes a bench on which `operation` has everything to do that it can have, and returns its call and input.
-fn prepare(store: &'static str, operation: Operation) -> (Bench, &'static str, Value) {
-    let bench = Bench::new(store);
+fn prepare(ground: Ground, operation: Operation) -> (Bench, &'static str, Value) {
+    let bench = ground.bench();
     bench.configure(&settings(&json!({})));
     match operation {
         Operation::Request => (bench, "requestMachines", order(3)),
@@ -73,7 +94,8 @@ fn prepare(store: &'static str, operation: Operation) -> (Bench, &'static str, V
             (bench, "getRequestStatus", json!({"requests": [{"requestId": id}]}))
         }
         Operation::StatusOfLostAnswer => {
-            bench.emulator.fault(Fault::drop_after().on("RunInstances").times(3));
+            let action = ground.way.map_or("RunInstances", fleets::creation_of);
+            bench.emulator.fault(Fault::drop_after().on(action).times(3));
             let id = bench.request(3);
             bench.emulator.clear_faults();
             bench.pass(Duration::from_mins(1));
@@ -132,7 +154,7 @@ fn killed(bench: &Bench, call: &str, input: &Value, moment: Moment) -> bool {
 /// One sweep over a store: what was tried, and what was violated.
 #[derive(Debug)]
 struct Sweep {
-    store: &'static str,
+    ground: Ground,
     draw: Draw,
     trials: usize,
     violations: Vec<String>,
@@ -141,7 +163,7 @@ struct Sweep {
 impl Sweep {
     /// Kills an operation at a moment and then others, judges, and returns whether it was still at work then.
     fn attempt(&mut self, operation: Operation, moment: Moment, further: u64) -> bool {
-        let (bench, call, input) = prepare(self.store, operation);
+        let (bench, call, input) = prepare(self.ground, operation);
         let at_work = killed(&bench, call, &input, moment);
         if at_work {
             for _ in 0..further {
@@ -151,7 +173,7 @@ impl Sweep {
             let found = oracle::judge(&bench);
             if !found.is_empty() {
                 let folder = bench.keep();
-                let case = format!("{} {operation:?} {moment:?}: {found:#?}, see {}", self.store, folder.display());
+                let case = format!("{:?} {operation:?} {moment:?}: {found:#?}, see {}", self.ground, folder.display());
                 self.violations.push(case);
             }
         }
@@ -169,9 +191,9 @@ impl Sweep {
         };
     }
 
-    /// Kills every operation at each of its calls.
-    fn at_each_call(&mut self) {
-        for operation in OPERATIONS {
+    /// Kills these operations at each of their calls.
+    fn at_each_call(&mut self, operations: &[Operation]) {
+        for operation in operations.iter().copied() {
             for number in 0.. {
                 let before = self.attempt(operation, Moment::Call(number, Phase::Before), 0);
                 if !before {
@@ -186,7 +208,7 @@ impl Sweep {
     /// Kills operations at instants that are spread over the time that each takes.
     fn at_instants(&mut self, trials: usize) {
         let lengths = OPERATIONS.map(|operation| {
-            let (bench, call, input) = prepare(self.store, operation);
+            let (bench, call, input) = prepare(self.ground, operation);
             let start = Instant::now();
             bench.ask(call, &input);
             start.elapsed() * 11 / 10
@@ -205,8 +227,9 @@ fn a_kill_at_any_instant_leaves_nothing_lost_nothing_doubled_and_no_wrong_victim
     let (seed, trials) = (draw::seed(), draw::trials().and_then(|trials| usize::try_from(trials).ok()));
     let sweep = |store: &'static str| {
         let start = Instant::now();
-        let mut sweep = Sweep { store, draw: Draw(seed), trials: 0, violations: Vec::new() };
-        sweep.at_each_call();
+        let ground = Ground { store, way: None };
+        let mut sweep = Sweep { ground, draw: Draw(seed), trials: 0, violations: Vec::new() };
+        sweep.at_each_call(&OPERATIONS);
         sweep.at_instants(trials.unwrap_or(sweep.trials + DRAWN));
         let (done, found, seconds) = (sweep.trials, sweep.violations.len(), start.elapsed().as_secs());
         say(&format!("kill sweep: {store}, {done} trials, {found} violations, seed {seed}, {seconds} s"));
@@ -216,5 +239,35 @@ fn a_kill_at_any_instant_leaves_nothing_lost_nothing_doubled_and_no_wrong_victim
         let sweeps: Vec<_> = stores().iter().map(|store| scope.spawn(move || sweep(store))).collect();
         sweeps.into_iter().flat_map(|sweep| sweep.join().unwrap()).collect()
     });
+    assert!(found.is_empty(), "seed {seed}: {}", found.join("\n"));
+}
+
+#[test]
+fn row_09_a_kill_at_any_call_on_any_way_loses_nothing_and_replaces_nothing() {
+    let (seed, times) = (draw::seed(), draw::times());
+    let sweep = |number: usize, way: &'static str| {
+        let start = Instant::now();
+        let mut violations = Vec::new();
+        // One store each at first, both when there is time.
+        for store in stores().iter().cycle().skip(number).take(times.min(stores().len())) {
+            let ground = Ground { store, way: Some(way) };
+            let mut sweep = Sweep { ground, draw: Draw(seed), trials: 0, violations: Vec::new() };
+            sweep.at_each_call(&[Operation::Request, Operation::Status, Operation::Return]);
+            if times > 1 {
+                sweep.at_each_call(&[
+                    Operation::StatusOfLostAnswer,
+                    Operation::ReturnRequests,
+                    Operation::ReconcileWithOrphan,
+                ]);
+                sweep.at_instants(times.max(sweep.trials));
+            }
+            let (done, found, seconds) = (sweep.trials, sweep.violations.len(), start.elapsed().as_secs());
+            say(&format!("kill sweep: {way}, {store}, {done} trials, {found} violations, seed {seed}, {seconds} s"));
+            violations.extend(sweep.violations);
+        }
+        violations
+    };
+    let found: Vec<String> =
+        fleets::ways().iter().enumerate().flat_map(|(number, (way, _))| sweep(number, way)).collect();
     assert!(found.is_empty(), "seed {seed}: {}", found.join("\n"));
 }

@@ -11,7 +11,7 @@ use crate::life::Grid;
 use crate::support::say;
 
 /// The six ways to get hosts beside RunInstances, and what a template says for each.
-fn ways() -> [(&'static str, Value); 6] {
+pub(crate) fn ways() -> [(&'static str, Value); 6] {
     let role = "arn:aws:iam::123456789012:role/aws-ec2-spot-fleet-tagging-role";
     [
         ("instant", json!({"providerApi": "EC2Fleet", "fleetType": "instant"})),
@@ -33,6 +33,20 @@ fn ways() -> [(&'static str, Value); 6] {
 const LASTING: [&str; 5] = ["request", "maintain", "spot request", "spot maintain", "group"];
 /// The ways that replace what ends.
 const REFILLING: [&str; 3] = ["maintain", "spot maintain", "group"];
+
+/// A template of the way of this name.
+pub(crate) fn template_of(way: &str) -> Value {
+    fleet(&ways().iter().find(|(name, _)| *name == way).unwrap().1)
+}
+
+/// The action that makes what a way makes.
+pub(crate) fn creation_of(way: &str) -> &'static str {
+    match way {
+        "group" => "CreateAutoScalingGroup",
+        way if way.starts_with("spot") => "RequestSpotFleet",
+        _ => "CreateFleet",
+    }
+}
 
 /// A template of this way, over two types and two subnets.
 fn fleet(more: &Value) -> Value {
@@ -328,11 +342,7 @@ fn row_58_weights_bring_less_than_one_host_too_much_and_all_of_it_is_told() {
 fn row_02_row_03_row_06_a_call_that_dies_or_whose_answer_is_lost_makes_one_fleet() {
     use hostfactory_emulator::{Fault, Phase};
     on_ways(&all(), |bench, name| {
-        let action = match name {
-            "group" => "CreateAutoScalingGroup",
-            name if name.starts_with("spot") => "RequestSpotFleet",
-            _ => "CreateFleet",
-        };
+        let action = creation_of(name);
         for phase in [Phase::Before, Phase::After] {
             bench.emulator.fault(Fault::hold(phase).on(action));
             let running = bench.start("requestMachines", &order_from("Fleet", 2));

@@ -3,6 +3,7 @@
 #[cfg(feature = "aws")]
 pub(crate) mod bench;
 #[cfg(feature = "aws")]
+mod calls;
 mod capacity;
 #[cfg(feature = "aws")]
 mod deaths;
@@ -10,7 +11,7 @@ mod disk;
 #[cfg(feature = "aws")]
 mod duplicates;
 #[cfg(feature = "aws")]
-mod fleets;
+pub(crate) mod fleets;
 mod hosts;
 #[cfg(feature = "aws")]
 mod inputs;

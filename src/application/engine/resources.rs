@@ -13,6 +13,7 @@ use crate::application::error::NotEnded;
 use crate::application::ports::{Hold, Keep, Released};
 use crate::application::{ApplicationError, ProviderError, StorageError};
 use crate::domain::machine::Machine;
+use crate::domain::request::AttemptState;
 use crate::domain::template::{PriceType, ProviderApi};
 use crate::domain::{FailureClass, MachineId, RequestId};
 
@@ -68,8 +69,8 @@ impl Engine {
         let mut all = Released::default();
         for ((api, resource), ids) in groups {
             let held = match &resource {
-                Some(resource) => self.hold(resource, &ids, More::Wanted).await?,
-                None => Ok(Hold::Holds),
+                Some(resource) if self.may_launch(resource).await? => self.hold(resource, &ids, More::Wanted).await?,
+                Some(_) | None => Ok(Hold::Holds),
             };
             let obstacle = match held {
                 Ok(Hold::Holds) => None,
@@ -87,6 +88,16 @@ impl Engine {
             all.not_ended.extend(released.not_ended);
         }
         Ok(all)
+    }
+
+    /// Returns whether a fleet or group may launch anything. What does not refill launches nothing once its attempt is
+    /// resolved: it was held then.
+    async fn may_launch(&self, resource: &Resource) -> Result<bool, StorageError> {
+        let Some(request) = resource.request.as_ref().filter(|_| !resource.api.refills()) else { return Ok(true) };
+        let Some(request) = self.store.request(request).await? else { return Ok(true) };
+        let resolved = |state: &AttemptState| matches!(state, AttemptState::Launched { resource: Some(name), .. } if *name == resource.name);
+        let attempts = request.as_acquire().map_or(&[][..], |acquire| acquire.attempts.as_slice());
+        Ok(!attempts.iter().any(|attempt| resolved(&attempt.state)))
     }
 
     /// Sees to it that a fleet or group launches nothing beyond the hosts that stay, and what it may still bring; `leaving`
@@ -146,7 +157,9 @@ impl Engine {
     /// Removes the fleets and groups whose hosts have all ended, among those that these hosts are members of. What cannot
     /// be removed now is removed by a later sweep.
     pub(super) async fn retire_emptied(&self, machines: &[Machine]) -> Result<(), ApplicationError> {
-        let mut resources: Vec<Resource> = machines.iter().filter_map(Resource::of).collect();
+        // What does not refill went with its attempt.
+        let refilling = machines.iter().filter(|machine| machine.api().refills());
+        let mut resources: Vec<Resource> = refilling.filter_map(Resource::of).collect();
         resources.sort_unstable();
         resources.dedup();
         for resource in resources {

@@ -75,6 +75,11 @@ impl ProviderApi {
         }
     }
 
+    /// Returns whether what AWS makes for a request replaces what ends, for as long as it is there.
+    pub const fn refills(self) -> bool {
+        matches!(self, Self::Ec2FleetMaintain | Self::SpotFleetMaintain | Self::AutoScaling)
+    }
+
     /// Returns who is behind this way.
     pub const fn kind(self) -> ProviderKind {
         match self {
