@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hostfactory_emulator::{Edit, SUBNETS, Victims};
+use hostfactory_emulator::{Edit, Fault, Phase, SUBNETS, Victims};
 use serde_json::{Value, json};
 
 use super::bench::{Bench, PATIENCE, on_both_stores};
@@ -76,7 +76,7 @@ fn all() -> Vec<&'static str> {
 
 #[test]
 fn the_main_job_runs_on_each_way() {
-    on_ways(&all(), |bench, _| {
+    on_ways(&all(), |bench, name| {
         let (_, hosts) = bench.running_from("Fleet", 5);
         let back = bench.give_back(&json!(hosts[..2]));
         assert_eq!(bench.settled(&back)["status"], "complete");
@@ -86,6 +86,9 @@ fn the_main_job_runs_on_each_way() {
         assert_eq!(bench.emulator.truth().live().len(), 0);
         bench.judge();
         assert_eq!(bench.emulator.truth().len(), 5, "nothing was launched in the place of what was returned");
+        let (created, deleted) = (bench.count_of("CreateLaunchTemplate"), bench.count_of("DeleteLaunchTemplate"));
+        let shared = ["instant", "group"].contains(&name);
+        assert_eq!((created, deleted), (1, usize::from(!shared)), "a template that one request has goes with it");
     });
 }
 
@@ -339,8 +342,25 @@ fn row_58_weights_bring_less_than_one_host_too_much_and_all_of_it_is_told() {
 }
 
 #[test]
+fn row_06_what_an_unanswered_call_made_is_found_when_it_may_not_be_sent_again() {
+    on_ways(&all(), |bench, name| {
+        let more = ways().into_iter().find(|(way, _)| *way == name).unwrap().1;
+        let mut template = fleet(&more);
+        template["userDataScript"] = json!(bench.sandbox.write("conf/boot.sh", "#!/bin/sh\necho one\n"));
+        bench.offer(&[template]);
+        bench.emulator.fault(Fault::drop_after().on(creation_of(name)).times(10));
+        let id = bench.request_from("Fleet", 2);
+        bench.emulator.clear_faults();
+        bench.sandbox.write("conf/boot.sh", "#!/bin/sh\necho another\n");
+        let status = bench.settled(&id);
+        assert_eq!((status["status"].as_str(), Grid::named(&status).len()), (Some("complete"), 2), "{status}");
+        assert_eq!(bench.emulator.truth().len(), 2);
+        bench.judge();
+    });
+}
+
+#[test]
 fn row_02_row_03_row_06_a_call_that_dies_or_whose_answer_is_lost_makes_one_fleet() {
-    use hostfactory_emulator::{Fault, Phase};
     on_ways(&all(), |bench, name| {
         let action = creation_of(name);
         for phase in [Phase::Before, Phase::After] {

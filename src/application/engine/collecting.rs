@@ -88,6 +88,9 @@ impl Engine {
         if !dry && !to_end.is_empty() {
             self.end_orphans(&to_end, &known, &mut report).await?;
         }
+        if !dry {
+            self.sweep_resources().await?;
+        }
         Ok(report)
     }
 

@@ -157,3 +157,31 @@ async fn a_return_that_is_taken_up_again_shrinks_the_fleet_no_further() {
     let fleet = &world.cloud.state().fleets[FLEET];
     assert!(fleet.holds.len() > 2 && fleet.target == 2, "{:?}", fleet.holds);
 }
+
+#[tokio::test]
+async fn a_fleet_whose_hosts_all_died_is_removed_by_the_collector() {
+    let world = World::with_fleets();
+    let (_, hosts) = full(&world, 2).await;
+    world.engine().collect(false).await.unwrap();
+    assert!(!world.cloud.state().fleets[FLEET].retired, "its hosts live");
+    for host in &hosts {
+        world.cloud.set(host.id.as_ref().unwrap(), MachineStatus::Terminated);
+    }
+    assert_eq!(world.lost(&hosts).await.len(), 2);
+    world.engine().collect(true).await.unwrap();
+    assert!(!world.cloud.state().fleets[FLEET].retired, "a dry run changes nothing");
+    world.engine().collect(false).await.unwrap();
+    assert!(world.cloud.state().fleets[FLEET].retired);
+}
+
+#[tokio::test]
+async fn a_fleet_whose_making_was_not_answered_is_found_and_nothing_is_made_twice() {
+    let world = World::with_fleets();
+    world.cloud.fate(crate::application::testing::Fate::AnswerLost);
+    let id = world.request(2).await.unwrap();
+    world.cloud.bring(FLEET, 2);
+    world.cloud.boot();
+    let view = world.poll(&id).await;
+    assert_eq!((view.status, view.hosts.len()), (RequestStatus::Complete, 2));
+    assert_eq!(world.cloud.state().fleets.len(), 1);
+}

@@ -14,7 +14,7 @@ use crate::application::ports::{Hold, Keep, Released};
 use crate::application::{ApplicationError, ProviderError, StorageError};
 use crate::domain::machine::Machine;
 use crate::domain::request::AttemptState;
-use crate::domain::template::{PriceType, ProviderApi};
+use crate::domain::template::{PriceType, ProviderApi, Template};
 use crate::domain::{FailureClass, MachineId, RequestId};
 
 /// A fleet or group, and the request that it was made for.
@@ -168,6 +168,43 @@ impl Engine {
             let lives = |machine: &Machine| machine.resource() == Some(&resource.name) && machine.status().is_live();
             if case.request.is_settled() && !case.machines.iter().any(lives) {
                 self.retire(&resource).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the fleets and groups of ours that no request and no host needs any more: those whose return never came, or
+    /// could not be removed when it did. Asked are the ways that templates name.
+    ///
+    /// # Errors
+    /// [`ApplicationError`] when the store cannot be used.
+    pub(super) async fn sweep_resources(&self) -> Result<(), ApplicationError> {
+        let listed = self.templates.list().map(|listing| listing.templates).unwrap_or_default();
+        let mut apis: Vec<ProviderApi> =
+            listed.iter().map(Template::api).filter(|api| api.launches_by_itself()).collect();
+        apis.sort_unstable();
+        apis.dedup();
+        let installation = self.installation.id()?;
+        for api in apis {
+            if !Budget::current().allows_new_step() {
+                return Ok(());
+            }
+            let found = match self.fulfilment(api)?.leftovers().await {
+                Ok(found) => found,
+                Err(error) => {
+                    warn!(%error, "fleets and groups could not be listed");
+                    continue;
+                }
+            };
+            for leftover in found.into_iter().filter(|leftover| leftover.owner == installation.as_str()) {
+                let Ok(request) = leftover.request.parse::<RequestId>() else { continue };
+                // A request that is not known may be known to a store that was put aside: it is left alone.
+                let Some(case) = self.load(&request).await? else { continue };
+                let lives =
+                    |machine: &Machine| machine.resource() == Some(&leftover.name) && machine.status().is_live();
+                if case.request.is_settled() && !case.machines.iter().any(lives) {
+                    self.retire(&Resource { api, name: leftover.name, request: Some(request) }).await?;
+                }
             }
         }
         Ok(())

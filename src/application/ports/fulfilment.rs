@@ -74,6 +74,17 @@ impl Keep {
     }
 }
 
+/// A fleet or group that bears an owner tag and may launch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    /// Its id or name.
+    pub name: String,
+    /// The installation on its owner tag.
+    pub owner: String,
+    /// The request on its request tag.
+    pub request: String,
+}
+
 /// Whether a fleet or group launches no more than it is to keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hold {
@@ -144,6 +155,14 @@ pub trait Fulfilment: Interface {
     /// [`ProviderError`]; it may still be there then.
     async fn retire(&self, _resource: &str) -> Result<(), ProviderError> {
         Ok(())
+    }
+
+    /// Lists the fleets or groups of this way that bear an owner tag and may launch.
+    ///
+    /// # Errors
+    /// [`ProviderError`] when any part of the answer is missing.
+    async fn leftovers(&self) -> Result<Vec<Leftover>, ProviderError> {
+        Ok(Vec::new())
     }
 }
 

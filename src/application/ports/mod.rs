@@ -13,7 +13,9 @@ mod unit_of_work;
 pub use catalogue::{Listing, RefusedTemplate, TemplateCatalogue};
 pub use clock::{Clock, IdSource};
 pub use events::{EventHandler, Outbox};
-pub use fulfilment::{Acquired, Fulfilment, Hold, Host, Keep, Launch, Observation, Owner, Progress, Released, Search};
+pub use fulfilment::{
+    Acquired, Fulfilment, Hold, Host, Keep, Launch, Leftover, Observation, Owner, Progress, Released, Search,
+};
 pub use installation::Installation;
 pub use instance_types::InstanceTypes;
 pub use notebook::Notebook;

@@ -298,6 +298,18 @@ impl Fulfilment for FakeCloud {
         Ok(Hold::Holds)
     }
 
+    async fn leftovers(&self) -> Result<Vec<Leftover>, ProviderError> {
+        self.see()?;
+        let state = self.state();
+        let there = state.fleets.iter().filter(|(_, fleet)| !fleet.retired);
+        let leftover = |(name, fleet): (&String, &Fleet)| Leftover {
+            name: name.clone(),
+            owner: "grid-1".to_owned(),
+            request: fleet.request.clone(),
+        };
+        Ok(there.map(leftover).collect())
+    }
+
     async fn retire(&self, resource: &str) -> Result<(), ProviderError> {
         self.see()?;
         self.state().fleets.get_mut(resource).unwrap().retired = true;

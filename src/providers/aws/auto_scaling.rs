@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_autoscaling::operation::create_auto_scaling_group::builders::CreateAutoScalingGroupFluentBuilder;
 use aws_sdk_autoscaling::types::{
-    AutoScalingGroup as Group, InstancesDistribution, LaunchTemplate, LaunchTemplateOverrides,
+    AutoScalingGroup as Group, Filter, InstancesDistribution, LaunchTemplate, LaunchTemplateOverrides,
     LaunchTemplateSpecification, MixedInstancesPolicy, ScalingActivityStatusCode, Tag,
 };
 use shaku::{Component, Keyed};
@@ -21,9 +21,9 @@ use super::fleet::{self, Sources};
 use super::launch_template::{Tagging, VERSION};
 use super::parameters::FrozenParameters;
 use super::retry::{self, Policy};
-use super::{group_return, prepare, requirements, tags, user_data};
+use super::{group_return, observation, prepare, requirements, tags, user_data};
 use crate::application::ProviderError;
-use crate::application::ports::{Acquired, Fulfilment, Hold, Keep, Launch, Owner, Progress, Released};
+use crate::application::ports::{Acquired, Fulfilment, Hold, Keep, Launch, Leftover, Owner, Progress, Released};
 use crate::domain::failure::AttemptVerdict;
 use crate::domain::request::{Attempt, LaunchPlan, Pool, Refusal};
 use crate::domain::template::{AllocationStrategy, OnDemandShare, PriceType, ProviderApi, Template};
@@ -344,6 +344,32 @@ impl Fulfilment for AutoScaling {
             Err(error) if group_return::is_gone(&error) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    async fn leftovers(&self) -> Result<Vec<Leftover>, ProviderError> {
+        let clients = self.clients.clients().await?;
+        let owned = Filter::builder().name("tag-key").values(tags::OWNER).build();
+        let policy = Policy::describes(self.clients.settings());
+        let groups = observation::all_pages(clients, DESCRIBE, policy, |token| {
+            let owned = owned.clone();
+            async move {
+                let call = clients.groups.describe_auto_scaling_groups().filters(owned).set_next_token(token);
+                let answer = call.send().await.map_err(|error| provider_error(DESCRIBE, &error))?;
+                Ok((answer.auto_scaling_groups.unwrap_or_default(), answer.next_token))
+            }
+        })
+        .await?;
+        Ok(groups
+            .iter()
+            .filter_map(|group| {
+                let tag = |key: &str| {
+                    let found = group.tags().iter().find(|tag| tag.key() == Some(key));
+                    found.and_then(|tag| tag.value()).map(str::to_owned)
+                };
+                let (name, owner, request) = (group.auto_scaling_group_name()?, tag(tags::OWNER)?, tag(tags::REQUEST)?);
+                Some(Leftover { name: name.to_owned(), owner, request })
+            })
+            .collect())
     }
 }
 

@@ -23,10 +23,10 @@ use super::launch_template::Tagging;
 use super::limit::Call;
 use super::parameters::FrozenParameters;
 use super::retry::{self, Policy};
-use super::{observation, prepare, tags, terminate, user_data};
+use super::{launch_template, observation, prepare, tags, terminate, user_data};
 use crate::application::ProviderError;
 use crate::application::budget::Budget;
-use crate::application::ports::{Acquired, Fulfilment, Hold, Keep, Launch, Owner, Progress, Released};
+use crate::application::ports::{Acquired, Fulfilment, Hold, Keep, Launch, Leftover, Owner, Progress, Released};
 use crate::domain::request::{Attempt, LaunchPlan, Refusal};
 use crate::domain::template::{ProviderApi, Template};
 use crate::domain::{FailureClass, MachineId, Timestamp};
@@ -120,22 +120,25 @@ async fn make(source: &dyn ClientSource, kind: FleetType, launch: Launch<'_>) ->
     }
 }
 
-/// Finds the fleet of an attempt by the request's tag and the token.
-async fn find(source: &dyn ClientSource, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {
-    let frozen = FrozenParameters::from_plan(CREATE, &launch.plan.parameters)?;
+/// Returns every fleet that launches, of either type. AWS has no filter for tags or tokens of fleets.
+async fn all(source: &dyn ClientSource) -> Result<Vec<FleetData>, ProviderError> {
     let clients = source.clients().await?;
-    let request = frozen.tags.get(tags::REQUEST).map(String::as_str).unwrap_or_default();
-    let filter = observation::filter(format!("tag:{}", tags::REQUEST), [request]);
-    let policy = Policy::describes(source.settings());
-    let fleets = observation::all_pages(clients, DESCRIBE, policy, |token| {
-        let filter = filter.clone();
+    let lasting = observation::filter("type", ["request", "maintain"]);
+    let launching = observation::filter("fleet-state", ["submitted", "active", "modifying"]);
+    observation::all_pages(clients, DESCRIBE, Policy::describes(source.settings()), |token| {
+        let filters = vec![lasting.clone(), launching.clone()];
         async move {
-            let call = clients.ec2.describe_fleets().filters(filter).set_next_token(token);
+            let call = clients.ec2.describe_fleets().set_filters(Some(filters)).set_next_token(token);
             let answer = call.send().await.map_err(|error| provider_error(DESCRIBE, &error))?;
             Ok((answer.fleets.unwrap_or_default(), answer.next_token))
         }
     })
-    .await?;
+    .await
+}
+
+/// Finds the fleet of an attempt by its token.
+async fn find(source: &dyn ClientSource, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {
+    let fleets = all(source).await?;
     let own = fleets.iter().find(|fleet| fleet.client_token() == Some(launch.attempt.token.as_str()));
     let resource = own.and_then(|fleet| fleet.fleet_id()).map(str::to_owned);
     Ok(resource.map(|id| Acquired { resource: Some(id), filling: true, ..Acquired::default() }))
@@ -191,7 +194,18 @@ async fn troubles(source: &dyn ClientSource, found: &FleetData, id: &str) -> Res
     Ok(refusals)
 }
 
-/// Removes the record of a fleet; its hosts live on.
+/// Removes the record of a fleet, and the launch template that was made for its request; its hosts live on.
+async fn remove(source: &dyn ClientSource, id: &str) -> Result<(), ProviderError> {
+    let Some(found) = look(source, id).await? else { return Ok(()) };
+    if launches(&found) {
+        delete(source, id).await?;
+    }
+    let templates = found.launch_template_configs().iter().filter_map(|config| config.launch_template_specification());
+    let names = templates.filter_map(|template| template.launch_template_name());
+    launch_template::remove_of_request(source, names).await;
+    Ok(())
+}
+
 async fn delete(source: &dyn ClientSource, id: &str) -> Result<(), ProviderError> {
     let clients = source.clients().await?;
     let answer = retry::send(&clients.gate, DELETE, Policy::creates(source.settings()), || async {
@@ -288,10 +302,7 @@ impl Fulfilment for RequestFleet {
 
     async fn hold(&self, resource: &str, _: Keep) -> Result<Hold, ProviderError> {
         // Such a fleet cannot be changed. What it was still to bring is given up with it.
-        match look(self.clients.as_ref(), resource).await? {
-            Some(found) if launches(&found) => delete(self.clients.as_ref(), resource).await.map(|()| Hold::Holds),
-            Some(_) | None => Ok(Hold::Holds),
-        }
+        remove(self.clients.as_ref(), resource).await.map(|()| Hold::Holds)
     }
 
     async fn release(&self, _: Option<&str>, hosts: &[MachineId]) -> Released {
@@ -299,7 +310,13 @@ impl Fulfilment for RequestFleet {
     }
 
     async fn retire(&self, resource: &str) -> Result<(), ProviderError> {
-        delete(self.clients.as_ref(), resource).await
+        remove(self.clients.as_ref(), resource).await
+    }
+
+    async fn leftovers(&self) -> Result<Vec<Leftover>, ProviderError> {
+        let fleets = all(self.clients.as_ref()).await?;
+        let of_type = fleets.iter().filter(|fleet| fleet.r#type() == Some(&FleetType::Request));
+        Ok(of_type.filter_map(|fleet| tags::leftover(fleet.fleet_id()?, fleet.tags())).collect())
     }
 }
 
@@ -330,6 +347,12 @@ impl Fulfilment for MaintainFleet {
     }
 
     async fn retire(&self, resource: &str) -> Result<(), ProviderError> {
-        delete(self.clients.as_ref(), resource).await
+        remove(self.clients.as_ref(), resource).await
+    }
+
+    async fn leftovers(&self) -> Result<Vec<Leftover>, ProviderError> {
+        let fleets = all(self.clients.as_ref()).await?;
+        let of_type = fleets.iter().filter(|fleet| fleet.r#type() == Some(&FleetType::Maintain));
+        Ok(of_type.filter_map(|fleet| tags::leftover(fleet.fleet_id()?, fleet.tags())).collect())
     }
 }

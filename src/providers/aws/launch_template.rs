@@ -15,16 +15,22 @@ use aws_sdk_ec2::types::{
     VolumeType,
 };
 
-use super::client::Clients;
+use tracing::warn;
+
+use super::client::{ClientSource, Clients};
 use super::error::provider_error;
 use super::parameters::{Cpu, FrozenParameters};
 use super::retry::{self, Policy};
 use super::tags;
 use crate::application::ProviderError;
-use crate::domain::Digest;
 use crate::domain::template::{MetadataOptions, NetworkInterface, Tenancy, Volume};
+use crate::domain::{Digest, FailureClass};
 
 const CREATE: &str = "CreateLaunchTemplate";
+const DELETE: &str = "DeleteLaunchTemplate";
+const PREFIX: &str = "hostfactory-";
+/// How the name of a template ends that belongs to one request.
+const OF_REQUEST: &str = "-r";
 const TAKEN: &str = "InvalidLaunchTemplateName.AlreadyExistsException";
 /// The only version that is ever asked for.
 pub(super) const VERSION: &str = "1";
@@ -72,7 +78,8 @@ impl OwnTemplate {
         };
         // Serialising these plain structs cannot fail; an empty text would only cost a shared name.
         let digest = Digest::of(&[&serde_json::to_string(&content).unwrap_or_default()]);
-        let name = format!("hostfactory-{owner}-{}", digest.as_str().get(..32).unwrap_or_default());
+        let of_request = if tagging == Tagging::ByTheTemplate { OF_REQUEST } else { "" };
+        let name = format!("{PREFIX}{owner}-{}{of_request}", digest.as_str().get(..32).unwrap_or_default());
         Self { name, data: data(&content, cpu, user_data, tagging), tags }
     }
 
@@ -120,6 +127,33 @@ impl OwnTemplate {
             .notebook
             .edit(&mut |notes| {
                 notes.launch_templates.remove(&self.name);
+            })
+            .await;
+    }
+}
+
+/// Removes templates of ours that were made for one request; those that requests share stay. What cannot be removed now is
+/// removed by a later sweep.
+pub(super) async fn remove_of_request(source: &dyn ClientSource, names: impl Iterator<Item = &str>) {
+    let Ok(clients) = source.clients().await else { return };
+    let mut names: Vec<&str> = names.filter(|name| name.starts_with(PREFIX) && name.ends_with(OF_REQUEST)).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let removed = retry::send(&clients.gate, DELETE, Policy::creates(source.settings()), || async {
+            let call = clients.ec2.delete_launch_template().launch_template_name(name);
+            call.send().await.map_err(|error| provider_error(DELETE, &error))
+        })
+        .await;
+        if let Err(error) = removed
+            && error.class != FailureClass::Gone
+        {
+            warn!(template = name, %error, "a launch template could not be removed");
+        }
+        clients
+            .notebook
+            .edit(&mut |notes| {
+                notes.launch_templates.remove(name);
             })
             .await;
     }

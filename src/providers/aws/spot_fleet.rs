@@ -22,10 +22,10 @@ use super::fleet::{self, Sources, Split};
 use super::launch_template::{Tagging, VERSION};
 use super::parameters::FrozenParameters;
 use super::retry::{self, Policy};
-use super::{lasting_fleet, observation, prepare, requirements, terminate, user_data};
+use super::{lasting_fleet, launch_template, observation, prepare, requirements, tags, terminate, user_data};
 use crate::application::ProviderError;
 use crate::application::budget::Budget;
-use crate::application::ports::{Acquired, Fulfilment, Hold, Keep, Launch, Owner, Progress, Released};
+use crate::application::ports::{Acquired, Fulfilment, Hold, Keep, Launch, Leftover, Owner, Progress, Released};
 use crate::domain::request::{Attempt, LaunchPlan, Pool, Refusal};
 use crate::domain::template::{AllocationStrategy, PriceType, ProviderApi, Template};
 use crate::domain::{FailureClass, MachineId};
@@ -239,7 +239,29 @@ async fn progress(source: &dyn ClientSource, id: &str) -> Result<Progress, Provi
     Ok(Progress { over, refusals })
 }
 
-/// Cancels a request; its hosts live on.
+/// Cancels a request, and removes the launch template that was made for it; its hosts live on.
+async fn remove(source: &dyn ClientSource, id: &str) -> Result<(), ProviderError> {
+    let Some(found) = look(source, id).await? else { return Ok(()) };
+    if launches(&found) {
+        cancel(source, id).await?;
+    }
+    let configurations =
+        found.spot_fleet_request_config().map(|data| data.launch_template_configs()).unwrap_or_default();
+    let templates = configurations.iter().filter_map(|config| config.launch_template_specification());
+    let names = templates.filter_map(|template| template.launch_template_name());
+    launch_template::remove_of_request(source, names).await;
+    Ok(())
+}
+
+/// The requests of this type that launch, with our tags.
+async fn leftovers(source: &dyn ClientSource, kind: &FleetType) -> Result<Vec<Leftover>, ProviderError> {
+    let requests = described(source, None).await?;
+    let of_type = requests.iter().filter(|request| {
+        launches(request) && request.spot_fleet_request_config().and_then(|data| data.r#type()) == Some(kind)
+    });
+    Ok(of_type.filter_map(|request| tags::leftover(request.spot_fleet_request_id()?, request.tags())).collect())
+}
+
 async fn cancel(source: &dyn ClientSource, id: &str) -> Result<(), ProviderError> {
     let clients = source.clients().await?;
     let answer = retry::send(&clients.gate, CANCEL, Policy::creates(source.settings()), || async {
@@ -319,10 +341,7 @@ impl Fulfilment for RequestSpotFleet {
     }
 
     async fn hold(&self, resource: &str, _: Keep) -> Result<Hold, ProviderError> {
-        match look(self.clients.as_ref(), resource).await? {
-            Some(found) if launches(&found) => cancel(self.clients.as_ref(), resource).await.map(|()| Hold::Holds),
-            Some(_) | None => Ok(Hold::Holds),
-        }
+        remove(self.clients.as_ref(), resource).await.map(|()| Hold::Holds)
     }
 
     async fn release(&self, _: Option<&str>, hosts: &[MachineId]) -> Released {
@@ -330,7 +349,11 @@ impl Fulfilment for RequestSpotFleet {
     }
 
     async fn retire(&self, resource: &str) -> Result<(), ProviderError> {
-        cancel(self.clients.as_ref(), resource).await
+        remove(self.clients.as_ref(), resource).await
+    }
+
+    async fn leftovers(&self) -> Result<Vec<Leftover>, ProviderError> {
+        leftovers(self.clients.as_ref(), &FleetType::Request).await
     }
 }
 
@@ -361,6 +384,10 @@ impl Fulfilment for MaintainSpotFleet {
     }
 
     async fn retire(&self, resource: &str) -> Result<(), ProviderError> {
-        cancel(self.clients.as_ref(), resource).await
+        remove(self.clients.as_ref(), resource).await
+    }
+
+    async fn leftovers(&self) -> Result<Vec<Leftover>, ProviderError> {
+        leftovers(self.clients.as_ref(), &FleetType::Maintain).await
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
 
 use crate::application::ProviderError;
-use crate::application::ports::Owner;
+use crate::application::ports::{Leftover, Owner};
 use crate::domain::FailureClass;
 use crate::domain::template::{PriceType, ProviderApi};
 
@@ -85,6 +85,12 @@ pub(super) fn api_of(tags: &[Tag]) -> Option<ProviderApi> {
     value_of(tags, OWNER)?;
     let name = value_of(tags, PROVIDER)?;
     ProviderApi::ALL.into_iter().find(|api| api_name(*api) == name)
+}
+
+/// Returns a fleet of ours by its tags; `None` for one of somebody else.
+pub(super) fn leftover(name: &str, tags: &[Tag]) -> Option<Leftover> {
+    let (owner, request) = (value_of(tags, OWNER)?, value_of(tags, REQUEST)?);
+    Some(Leftover { name: name.to_owned(), owner, request })
 }
 
 /// The tags by which AWS says what a host is a member of.
