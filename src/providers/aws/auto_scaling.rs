@@ -348,12 +348,12 @@ impl Fulfilment for AutoScaling {
 
     async fn leftovers(&self) -> Result<Vec<Leftover>, ProviderError> {
         let clients = self.clients.clients().await?;
-        let owned = Filter::builder().name("tag-key").values(tags::OWNER).build();
+        let bears_tag = Filter::builder().name("tag-key").values(tags::OWNER).build();
         let policy = Policy::describes(self.clients.settings());
         let groups = observation::all_pages(clients, DESCRIBE, policy, |token| {
-            let owned = owned.clone();
+            let bears_tag = bears_tag.clone();
             async move {
-                let call = clients.groups.describe_auto_scaling_groups().filters(owned).set_next_token(token);
+                let call = clients.groups.describe_auto_scaling_groups().filters(bears_tag).set_next_token(token);
                 let answer = call.send().await.map_err(|error| provider_error(DESCRIBE, &error))?;
                 Ok((answer.auto_scaling_groups.unwrap_or_default(), answer.next_token))
             }
@@ -366,8 +366,8 @@ impl Fulfilment for AutoScaling {
                     let found = group.tags().iter().find(|tag| tag.key() == Some(key));
                     found.and_then(|tag| tag.value()).map(str::to_owned)
                 };
-                let (name, owner, request) = (group.auto_scaling_group_name()?, tag(tags::OWNER)?, tag(tags::REQUEST)?);
-                Some(Leftover { name: name.to_owned(), owner, request })
+                let (id, owner, request) = (group.auto_scaling_group_name()?, tag(tags::OWNER)?, tag(tags::REQUEST)?);
+                Some(Leftover { name: id.to_owned(), owner, request })
             })
             .collect())
     }

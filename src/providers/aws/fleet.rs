@@ -158,10 +158,7 @@ impl Split {
 
 /// Returns the pools of an attempt by the launch template that they are launched from. The markets of a mixed fleet share
 /// their pools.
-pub(super) fn by_template<'a, T: PartialEq>(
-    attempt: &'a Attempt,
-    template: impl Fn(&Pool) -> T,
-) -> Vec<(T, Vec<&'a Pool>)> {
+pub(super) fn by_template<T: PartialEq>(attempt: &Attempt, template: impl Fn(&Pool) -> T) -> Vec<(T, Vec<&Pool>)> {
     let mut groups: Vec<(T, Vec<&Pool>)> = Vec::new();
     let mut places: Vec<(&Option<String>, &Option<String>)> = Vec::new();
     for pool in &attempt.pools {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use aws_sdk_autoscaling::types::{AutoScalingGroup as Group, InstanceRefreshStatus};
 use tokio::time::sleep;
+use tracing::warn;
 
 use super::client::{ClientSource, Clients};
 use super::error::provider_error;
@@ -67,6 +68,11 @@ pub(super) async fn obstacle(source: &dyn ClientSource, group: &Group) -> Result
     .await;
     let answer = match answer {
         Err(error) if is_gone(&error) => return Ok(None),
+        // Hosts that could never be given back would be the worse fault.
+        Err(error) if error.class == FailureClass::AuthDenied => {
+            warn!(group = name, %error, "whether an instance refresh runs is not known; hosts are ended all the same");
+            return Ok(None);
+        }
         answer => answer?,
     };
     let runs = |status: &InstanceRefreshStatus| {

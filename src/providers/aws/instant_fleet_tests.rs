@@ -44,30 +44,25 @@ fn plan(frozen: &FrozenParameters, weights: &[(&str, u32)]) -> LaunchPlan {
 
 /// An answer of `CreateFleet`: groups of hosts, and errors by code, type and subnet.
 fn fleet(groups: &[(&str, &str, &[u32])], errors: &[(&str, &str, &str)]) -> Reply {
-    let groups: String = groups
-        .iter()
-        .map(|(kind, subnet, hosts)| {
-            let ids: String = hosts.iter().map(|n| format!("<item>i-{n:017x}</item>")).collect();
-            format!(
-                "<item><launchTemplateAndOverrides><overrides><instanceType>{kind}</instanceType>\
-                 <subnetId>{subnet}</subnetId></overrides></launchTemplateAndOverrides><lifecycle>spot</lifecycle>\
-                 <instanceIds>{ids}</instanceIds><instanceType>{kind}</instanceType></item>"
-            )
-        })
-        .collect();
-    let errors: String = errors
-        .iter()
-        .map(|(code, kind, subnet)| {
-            format!(
-                "<item><launchTemplateAndOverrides><overrides><instanceType>{kind}</instanceType>\
-                 <subnetId>{subnet}</subnetId></overrides></launchTemplateAndOverrides><lifecycle>spot</lifecycle>\
-                 <errorCode>{code}</errorCode><errorMessage>because</errorMessage></item>"
-            )
-        })
-        .collect();
+    let place = |kind: &str, subnet: &str| {
+        format!(
+            "<launchTemplateAndOverrides><overrides><instanceType>{kind}</instanceType><subnetId>{subnet}</subnetId>\
+             </overrides></launchTemplateAndOverrides><lifecycle>spot</lifecycle>"
+        )
+    };
+    let (mut launched, mut failed) = (String::new(), String::new());
+    for (kind, subnet, hosts) in groups {
+        let ids: Vec<String> = hosts.iter().map(|n| format!("<item>i-{n:017x}</item>")).collect();
+        let (place, ids) = (place(kind, subnet), ids.concat());
+        launched += &format!("<item>{place}<instanceIds>{ids}</instanceIds><instanceType>{kind}</instanceType></item>");
+    }
+    for (code, kind, subnet) in errors {
+        let place = place(kind, subnet);
+        failed += &format!("<item>{place}<errorCode>{code}</errorCode><errorMessage>because</errorMessage></item>");
+    }
     Reply::ok(format!(
-        "<CreateFleetResponse><fleetId>fleet-1</fleetId><errorSet>{errors}</errorSet>\
-         <fleetInstanceSet>{groups}</fleetInstanceSet></CreateFleetResponse>"
+        "<CreateFleetResponse><fleetId>fleet-1</fleetId><errorSet>{failed}</errorSet>\
+         <fleetInstanceSet>{launched}</fleetInstanceSet></CreateFleetResponse>"
     ))
 }
 

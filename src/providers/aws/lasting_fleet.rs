@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{
     DeleteFleetErrorCode, FleetActivityStatus, FleetData, FleetExcessCapacityTerminationPolicy, FleetStateCode,
-    FleetType, TargetCapacitySpecificationRequest,
+    FleetType, TargetCapacitySpecification, TargetCapacitySpecificationRequest,
 };
 use aws_smithy_types::DateTime;
 use shaku::{Component, Keyed};
@@ -239,7 +239,7 @@ async fn shrink(source: &dyn ClientSource, id: &str, keep: Keep) -> Result<Hold,
     loop {
         let Some(found) = look(source, id).await?.filter(launches) else { return Ok(Hold::Holds) };
         let target = found.target_capacity_specification();
-        let total = target.and_then(|target| target.total_target_capacity());
+        let total = target.and_then(TargetCapacitySpecification::total_target_capacity);
         let total = total.ok_or_else(|| incomplete(DESCRIBE, "missing field total_target_capacity"))?;
         let wanted = i32::try_from(keep.total()).unwrap_or(i32::MAX);
         let changing = found.fleet_state() == Some(&FleetStateCode::Modifying);
@@ -249,7 +249,10 @@ async fn shrink(source: &dyn ClientSource, id: &str, keep: Keep) -> Result<Hold,
                 let of = |units: Option<i32>, most: u32| {
                     units.unwrap_or(0).min(i32::try_from(most).unwrap_or(i32::MAX)).min(wanted)
                 };
-                let on_demand = of(target.and_then(|t| t.on_demand_target_capacity()), keep.on_demand + keep.more);
+                let on_demand = of(
+                    target.and_then(TargetCapacitySpecification::on_demand_target_capacity),
+                    keep.on_demand + keep.more,
+                );
                 lower(clients, Policy::creates(source.settings()), id, wanted, on_demand).await?;
             }
             (true, _) => {}
@@ -289,7 +292,7 @@ impl Fulfilment for RequestFleet {
     }
 
     async fn acquire(&self, launch: Launch<'_>) -> Result<Acquired, ProviderError> {
-        make(self.clients.as_ref(), FleetType::Request, launch).await
+        Box::pin(make(self.clients.as_ref(), FleetType::Request, launch)).await
     }
 
     async fn recall(&self, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {
@@ -327,7 +330,7 @@ impl Fulfilment for MaintainFleet {
     }
 
     async fn acquire(&self, launch: Launch<'_>) -> Result<Acquired, ProviderError> {
-        make(self.clients.as_ref(), FleetType::Maintain, launch).await
+        Box::pin(make(self.clients.as_ref(), FleetType::Maintain, launch)).await
     }
 
     async fn recall(&self, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {

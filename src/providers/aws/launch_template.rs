@@ -23,7 +23,7 @@ use super::parameters::{Cpu, FrozenParameters};
 use super::retry::{self, Policy};
 use super::tags;
 use crate::application::ProviderError;
-use crate::domain::template::{MetadataOptions, NetworkInterface, Tenancy, Volume};
+use crate::domain::template::{FleetSettings, MetadataOptions, NetworkInterface, Tenancy, Volume};
 use crate::domain::{Digest, FailureClass};
 
 const CREATE: &str = "CreateLaunchTemplate";
@@ -73,7 +73,7 @@ impl OwnTemplate {
             cpu: cpu.map(|cpu| (String::new(), cpu.clone())).into_iter().collect(),
             max_spot_price: None,
             launch_template: None,
-            fleet: Default::default(),
+            fleet: FleetSettings::default(),
             ..frozen.clone()
         };
         // Serialising these plain structs cannot fail; an empty text would only cost a shared name.

@@ -73,7 +73,7 @@ fn launches(request: &SpotFleetRequestConfig) -> bool {
 
 /// What is asked for, the token included: the SDK sets none by itself.
 fn configuration(
-    kind: FleetType,
+    kind: &FleetType,
     attempt: &Attempt,
     plan: &LaunchPlan,
     frozen: &FrozenParameters,
@@ -106,7 +106,7 @@ fn configuration(
         .instance_interruption_behavior(InstanceInterruptionBehavior::Terminate)
         .set_launch_template_configs(Some(configurations))
         .set_excess_capacity_termination_policy(
-            (kind == FleetType::Maintain).then_some(ExcessCapacityTerminationPolicy::NoTermination),
+            (*kind == FleetType::Maintain).then_some(ExcessCapacityTerminationPolicy::NoTermination),
         )
         .replace_unhealthy_instances(false)
         .terminate_instances_with_expiration(false)
@@ -158,7 +158,7 @@ async fn make(source: &dyn ClientSource, kind: FleetType, launch: Launch<'_>) ->
     };
     let sources = Sources::of(&frozen, launch.attempt, user_data.as_ref(), Tagging::ByTheTemplate);
     let policy = Policy::creates(source.settings());
-    let configuration = configuration(kind, launch.attempt, launch.plan, &frozen, &sources);
+    let configuration = configuration(&kind, launch.attempt, launch.plan, &frozen, &sources);
     let send = || {
         retry::send(&clients.gate, REQUEST, policy, || async {
             let call = clients.ec2.request_spot_fleet().spot_fleet_request_config(configuration.clone());
@@ -246,7 +246,7 @@ async fn remove(source: &dyn ClientSource, id: &str) -> Result<(), ProviderError
         cancel(source, id).await?;
     }
     let configurations =
-        found.spot_fleet_request_config().map(|data| data.launch_template_configs()).unwrap_or_default();
+        found.spot_fleet_request_config().map(SpotFleetRequestConfigData::launch_template_configs).unwrap_or_default();
     let templates = configurations.iter().filter_map(|config| config.launch_template_specification());
     let names = templates.filter_map(|template| template.launch_template_name());
     launch_template::remove_of_request(source, names).await;
@@ -293,7 +293,7 @@ async fn shrink(source: &dyn ClientSource, id: &str, keep: Keep) -> Result<Hold,
     loop {
         let Some(found) = look(source, id).await?.filter(launches) else { return Ok(Hold::Holds) };
         let data = found.spot_fleet_request_config();
-        let total = data.and_then(|data| data.target_capacity());
+        let total = data.and_then(SpotFleetRequestConfigData::target_capacity);
         let total = total.ok_or_else(|| incomplete(DESCRIBE, "missing field target_capacity"))?;
         let wanted = i32::try_from(keep.total()).unwrap_or(i32::MAX);
         if found.spot_fleet_request_state() != Some(&BatchState::Modifying) {
@@ -301,7 +301,7 @@ async fn shrink(source: &dyn ClientSource, id: &str, keep: Keep) -> Result<Hold,
                 return Ok(Hold::Holds);
             }
             let most = i32::try_from(keep.on_demand.saturating_add(keep.more)).unwrap_or(i32::MAX).min(wanted);
-            let on_demand = data.and_then(|data| data.on_demand_target_capacity()).unwrap_or(0).min(most);
+            let on_demand = data.and_then(SpotFleetRequestConfigData::on_demand_target_capacity).unwrap_or(0).min(most);
             let changed = retry::send(&clients.gate, MODIFY, Policy::creates(source.settings()), || async {
                 let call = clients.ec2.modify_spot_fleet_request().spot_fleet_request_id(id);
                 // With the default policy the request would choose hosts to end by itself.
@@ -329,7 +329,7 @@ impl Fulfilment for RequestSpotFleet {
     }
 
     async fn acquire(&self, launch: Launch<'_>) -> Result<Acquired, ProviderError> {
-        make(self.clients.as_ref(), FleetType::Request, launch).await
+        Box::pin(make(self.clients.as_ref(), FleetType::Request, launch)).await
     }
 
     async fn recall(&self, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {
@@ -364,7 +364,7 @@ impl Fulfilment for MaintainSpotFleet {
     }
 
     async fn acquire(&self, launch: Launch<'_>) -> Result<Acquired, ProviderError> {
-        make(self.clients.as_ref(), FleetType::Maintain, launch).await
+        Box::pin(make(self.clients.as_ref(), FleetType::Maintain, launch)).await
     }
 
     async fn recall(&self, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {
