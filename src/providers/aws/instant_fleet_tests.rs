@@ -50,16 +50,19 @@ fn fleet(groups: &[(&str, &str, &[u32])], errors: &[(&str, &str, &str)]) -> Repl
              </overrides></launchTemplateAndOverrides><lifecycle>spot</lifecycle>"
         )
     };
-    let (mut launched, mut failed) = (String::new(), String::new());
+    let (mut launched, mut failed) = (Vec::new(), Vec::new());
     for (kind, subnet, hosts) in groups {
         let ids: Vec<String> = hosts.iter().map(|n| format!("<item>i-{n:017x}</item>")).collect();
         let (place, ids) = (place(kind, subnet), ids.concat());
-        launched += &format!("<item>{place}<instanceIds>{ids}</instanceIds><instanceType>{kind}</instanceType></item>");
+        let kind = format!("<instanceType>{kind}</instanceType>");
+        launched.push(format!("<item>{place}<instanceIds>{ids}</instanceIds>{kind}</item>"));
     }
     for (code, kind, subnet) in errors {
         let place = place(kind, subnet);
-        failed += &format!("<item>{place}<errorCode>{code}</errorCode><errorMessage>because</errorMessage></item>");
+        let code = format!("<errorCode>{code}</errorCode>");
+        failed.push(format!("<item>{place}{code}<errorMessage>because</errorMessage></item>"));
     }
+    let (launched, failed) = (launched.concat(), failed.concat());
     Reply::ok(format!(
         "<CreateFleetResponse><fleetId>fleet-1</fleetId><errorSet>{failed}</errorSet>\
          <fleetInstanceSet>{launched}</fleetInstanceSet></CreateFleetResponse>"

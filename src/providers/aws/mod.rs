@@ -1,4 +1,7 @@
-//! Amazon Web Services: hosts through EC2 `RunInstances`.
+//! Amazon Web Services: hosts through RunInstances, EC2 Fleets, Spot Fleets and Auto Scaling groups.
+//!
+//! What the ways have in common stands once: `prepare` (what a request is frozen to), `launch_template`, `fleet` (pools and
+//! targets), `tags`, `retry`, `terminate`, `observation`. A new way is a file with a component, and a line in `bootstrap`.
 //!
 //! Invariants: AWS types are named nowhere else in this crate; building a component does no I/O; no error, log line or
 //! `Debug` text holds a credential or user data.
