@@ -4,6 +4,7 @@
 pub(crate) mod bench;
 #[cfg(feature = "aws")]
 mod calls;
+#[cfg(feature = "aws")]
 mod capacity;
 #[cfg(feature = "aws")]
 mod deaths;
@@ -12,6 +13,7 @@ mod disk;
 mod duplicates;
 #[cfg(feature = "aws")]
 pub(crate) mod fleets;
+#[cfg(feature = "aws")]
 mod hosts;
 #[cfg(feature = "aws")]
 mod inputs;

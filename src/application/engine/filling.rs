@@ -11,6 +11,7 @@ use super::{Case, Engine, Seen};
 use crate::application::ApplicationError;
 use crate::application::budget::Budget;
 use crate::application::ports::{Hold, Progress, Search};
+use crate::domain::failure::AttemptVerdict;
 use crate::domain::machine::Sighting;
 use crate::domain::request::{Acquire, Attempt, Refusal};
 use crate::domain::{FailureClass, RequestId};
@@ -113,10 +114,12 @@ impl Engine {
                 info!(request_id = %id, resource = resource.name, reason, "what launches by itself is not held yet");
                 return Ok(());
             }
-            Err(error) => {
+            // It can never be held, for want of a permission perhaps. Waiting would not help the request; what comes later is
+            // an orphan.
+            Err(error) if error.class.verdict() == AttemptVerdict::Final => {
                 warn!(request_id = %id, resource = resource.name, %error, "what launches by itself cannot be held");
-                return Err(error.into());
             }
+            Err(error) => return Err(error.into()),
         }
         let Some(Case { request, .. }) = self.load(id).await? else { return Ok(()) };
         let Some(acquire) = request.as_acquire() else { return Ok(()) };

@@ -132,7 +132,8 @@ impl Engine {
                         Sent::Answered(Ok(acquired)) => {
                             note_refusals(notes, attempt, &acquired.refusals, now);
                             // Where several pools were asked, the cloud does not say which of them gave.
-                            if let ([pool], true) = (attempt.pools.as_slice(), acquired.refusals.is_empty()) {
+                            let gave = acquired.refusals.is_empty() && !acquired.hosts.is_empty();
+                            if let ([pool], true) = (attempt.pools.as_slice(), gave) {
                                 notes.pools.gave(pool, acquired.hosts.iter().find_map(|host| host.zone.as_deref()));
                             }
                         }

@@ -21,7 +21,7 @@ use super::fleet::{self, Sources};
 use super::launch_template::{Tagging, VERSION};
 use super::parameters::FrozenParameters;
 use super::retry::{self, Policy};
-use super::{group_return, observation, prepare, requirements, tags, user_data};
+use super::{group_return, observation, prepare, requirements, tags, terminate, user_data};
 use crate::application::ProviderError;
 use crate::application::ports::{Acquired, Fulfilment, Hold, Keep, Launch, Leftover, Owner, Progress, Released};
 use crate::domain::failure::AttemptVerdict;
@@ -314,9 +314,6 @@ impl Fulfilment for AutoScaling {
 
     async fn hold(&self, resource: &str, keep: Keep) -> Result<Hold, ProviderError> {
         let Some(group) = self.look(resource).await? else { return Ok(Hold::Holds) };
-        if let Some(obstacle) = group_return::obstacle(self.clients.as_ref(), &group).await? {
-            return Ok(Hold::NotYet(obstacle));
-        }
         let suspended = |process: &str| {
             group.suspended_processes().iter().any(|suspended| suspended.process_name() == Some(process))
         };
@@ -329,7 +326,18 @@ impl Fulfilment for AutoScaling {
     }
 
     async fn release(&self, resource: Option<&str>, hosts: &[MachineId]) -> Released {
-        group_return::release(self.clients.as_ref(), resource, hosts).await
+        let source = self.clients.as_ref();
+        let Some(name) = resource else { return terminate::release(source, hosts).await };
+        let obstacle = match self.look(name).await {
+            Ok(Some(group)) => group_return::obstacle(source, &group).await,
+            Ok(None) => return terminate::release(source, hosts).await,
+            Err(error) => Err(error),
+        };
+        match obstacle {
+            Ok(None) => group_return::release(source, name, hosts).await,
+            Ok(Some(reason)) => group_return::refused(hosts, FailureClass::Busy, &reason),
+            Err(error) => group_return::refused(hosts, error.class, &error.to_string()),
+        }
     }
 
     async fn retire(&self, resource: &str) -> Result<(), ProviderError> {

@@ -122,15 +122,14 @@ async fn standings(
     Ok(standings)
 }
 
-/// Ends these hosts. Each is in exactly one list of the answer.
-pub(super) async fn release(source: &dyn ClientSource, group: Option<&str>, hosts: &[MachineId]) -> Released {
-    let Some(group) = group else { return terminate::release(source, hosts).await };
-    let mut released = Released::default();
-    let give_up = |id: &MachineId, error: &ProviderError| NotEnded {
-        id: id.clone(),
-        class: error.class,
-        reason: error.to_string(),
-    };
+/// Says that none of these hosts was ended, and why.
+pub(super) fn refused(hosts: &[MachineId], class: FailureClass, reason: &str) -> Released {
+    let not_ended = |id: &MachineId| NotEnded { id: id.clone(), class, reason: reason.to_owned() };
+    Released { not_ended: hosts.iter().map(not_ended).collect(), ..Released::default() }
+}
+
+/// Ends these hosts, members of a group that is there. Each is in exactly one list of the answer.
+pub(super) async fn release(source: &dyn ClientSource, group: &str, hosts: &[MachineId]) -> Released {
     let looked = match source.clients().await {
         Ok(clients) => {
             let policy = Policy::describes(source.settings());
@@ -140,11 +139,9 @@ pub(super) async fn release(source: &dyn ClientSource, group: Option<&str>, host
     };
     let (clients, standings) = match looked {
         Ok(looked) => looked,
-        Err(error) => {
-            released.not_ended = hosts.iter().map(|id| give_up(id, &error)).collect();
-            return released;
-        }
+        Err(error) => return refused(hosts, error.class, &error.to_string()),
     };
+    let mut released = Released::default();
     let mut outside = Vec::new();
     let mut calls = 0;
     for id in hosts {
@@ -166,7 +163,10 @@ pub(super) async fn release(source: &dyn ClientSource, group: Option<&str>, host
                 match end(clients, Policy::creates(source.settings()), id).await {
                     Ok(()) => released.accepted.push(id.clone()),
                     Err(error) if is_gone(&error) => outside.push(id.clone()),
-                    Err(error) => released.not_ended.push(give_up(id, &error)),
+                    Err(error) => {
+                        let (class, reason) = (error.class, error.to_string());
+                        released.not_ended.push(NotEnded { id: id.clone(), class, reason });
+                    }
                 }
             }
         }
