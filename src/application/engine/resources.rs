@@ -4,6 +4,7 @@
 //! alone, so that doing it again changes nothing; no two processes change the same at a time.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tracing::{info, warn};
 
@@ -13,9 +14,13 @@ use crate::application::error::NotEnded;
 use crate::application::ports::{Hold, Keep, Released};
 use crate::application::{ApplicationError, ProviderError, StorageError};
 use crate::domain::machine::Machine;
+use crate::domain::notes::Duty;
 use crate::domain::request::AttemptState;
 use crate::domain::template::{PriceType, ProviderApi, Template};
-use crate::domain::{FailureClass, MachineId, RequestId};
+use crate::domain::{FailureClass, InstallationId, MachineId, RequestId};
+
+/// How often launch templates that nobody uses are looked for.
+const BETWEEN_SWEEPS: Duration = Duration::from_hours(24);
 
 /// A fleet or group, and the request that it was made for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -185,6 +190,7 @@ impl Engine {
         apis.sort_unstable();
         apis.dedup();
         let installation = self.installation.id()?;
+        self.sweep_leavings(&installation, &listed).await?;
         for api in apis {
             if !Budget::current().allows_new_step() {
                 return Ok(());
@@ -205,6 +211,25 @@ impl Engine {
                 if case.request.is_settled() && !case.machines.iter().any(lives) {
                     self.retire(&Resource { api, name: leftover.name, request: Some(request) }).await?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what launches left behind beside hosts, fleets and groups, once a day.
+    async fn sweep_leavings(
+        &self,
+        installation: &InstallationId,
+        templates: &[Template],
+    ) -> Result<(), ApplicationError> {
+        let (mut due, now) = (false, self.clock.now());
+        self.notebook.edit(&mut |notes| due = notes.take_on(Duty::Sweep, BETWEEN_SWEEPS, now)).await;
+        let mut apis: Vec<ProviderApi> = templates.iter().map(Template::api).collect();
+        apis.sort_unstable();
+        apis.dedup();
+        for api in apis.into_iter().filter(|_| due) {
+            if let Err(error) = self.fulfilment(api)?.sweep(installation).await {
+                warn!(%error, "what launches left behind could not be removed");
             }
         }
         Ok(())

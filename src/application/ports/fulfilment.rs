@@ -164,6 +164,15 @@ pub trait Fulfilment: Interface {
     async fn leftovers(&self) -> Result<Vec<Leftover>, ProviderError> {
         Ok(Vec::new())
     }
+
+    /// Removes what launches of this way left behind beside hosts, fleets and groups: launch templates of this installation
+    /// that nothing has used for a day.
+    ///
+    /// # Errors
+    /// [`ProviderError`]; what is left is removed by the next sweep.
+    async fn sweep(&self, _installation: &InstallationId) -> Result<(), ProviderError> {
+        Ok(())
+    }
 }
 
 /// A host to look at. A cloud needs only the id; the rest is for a provider without a memory.

@@ -24,6 +24,8 @@ pub enum Duty {
     Identity,
     /// This machine is noted as a user of the work folder.
     Presence,
+    /// What launches left behind beside hosts is removed.
+    Sweep,
 }
 
 /// Work that one process is at.

@@ -4,6 +4,7 @@
 //! Invariants: the name follows from the request and the attempt, so that making it again finds it; a desired number is
 //! never lowered to end a host; groups that bear another tag are left alone.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -21,13 +22,13 @@ use super::fleet::{self, Sources};
 use super::launch_template::{Tagging, VERSION};
 use super::parameters::FrozenParameters;
 use super::retry::{self, Policy};
-use super::{group_return, observation, prepare, requirements, tags, terminate, user_data};
+use super::{group_return, launch_template, observation, prepare, requirements, tags, terminate, user_data};
 use crate::application::ProviderError;
 use crate::application::ports::{Acquired, Fulfilment, Hold, Keep, Launch, Leftover, Owner, Progress, Released};
 use crate::domain::failure::AttemptVerdict;
 use crate::domain::request::{Attempt, LaunchPlan, Pool, Refusal};
 use crate::domain::template::{AllocationStrategy, OnDemandShare, PriceType, ProviderApi, Template};
-use crate::domain::{FailureClass, MachineId};
+use crate::domain::{FailureClass, InstallationId, MachineId};
 
 const CREATE: &str = "CreateAutoScalingGroup";
 const SUSPEND: &str = "SuspendProcesses";
@@ -338,6 +339,10 @@ impl Fulfilment for AutoScaling {
             Ok(Some(reason)) => group_return::refused(hosts, FailureClass::Busy, &reason),
             Err(error) => group_return::refused(hosts, error.class, &error.to_string()),
         }
+    }
+
+    async fn sweep(&self, installation: &InstallationId) -> Result<(), ProviderError> {
+        launch_template::sweep(self.clients.as_ref(), installation, None, &HashSet::new()).await
     }
 
     async fn retire(&self, resource: &str) -> Result<(), ProviderError> {

@@ -3,6 +3,7 @@
 //!
 //! Invariant: the fleet itself is never deleted, since that would end all its hosts; its record costs nothing.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -19,13 +20,13 @@ use super::launch_template::Tagging;
 use super::limit::Call;
 use super::parameters::FrozenParameters;
 use super::retry::{self, Policy};
-use super::{observation, prepare, terminate, user_data};
+use super::{launch_template, observation, prepare, terminate, user_data};
 use crate::application::ProviderError;
 use crate::application::ports::{Acquired, Fulfilment, Launch, Owner, Released};
 use crate::domain::machine::{MachineStatus, Sighting};
 use crate::domain::request::{Attempt, LaunchPlan, Refusal};
 use crate::domain::template::{PriceType, ProviderApi, Template};
-use crate::domain::{FailureClass, MachineId};
+use crate::domain::{FailureClass, InstallationId, MachineId};
 
 /// Gets hosts through instant EC2 Fleets.
 #[derive(Component)]
@@ -184,6 +185,10 @@ impl Fulfilment for InstantFleet {
 
     async fn release(&self, _: Option<&str>, hosts: &[MachineId]) -> Released {
         terminate::release(self.clients.as_ref(), hosts).await
+    }
+
+    async fn sweep(&self, installation: &InstallationId) -> Result<(), ProviderError> {
+        launch_template::sweep(self.clients.as_ref(), installation, None, &HashSet::new()).await
     }
 }
 

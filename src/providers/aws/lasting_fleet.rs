@@ -13,12 +13,12 @@ use aws_sdk_ec2::types::{
     FleetType, TargetCapacitySpecification, TargetCapacitySpecificationRequest,
 };
 use aws_smithy_types::DateTime;
-use shaku::{Component, Keyed};
 
 use super::client::{ClientSource, Clients};
 use super::codes::class_in;
 use super::error::{explained, incomplete, provider_error};
 use super::fleet::{self, CREATE, Sources};
+use super::lasting::lasting_ways;
 use super::launch_template::Tagging;
 use super::limit::Call;
 use super::parameters::FrozenParameters;
@@ -29,7 +29,7 @@ use crate::application::budget::Budget;
 use crate::application::ports::{Acquired, Fulfilment, Hold, Keep, Launch, Leftover, Owner, Progress, Released};
 use crate::domain::request::{Attempt, LaunchPlan, Refusal};
 use crate::domain::template::{ProviderApi, Template};
-use crate::domain::{FailureClass, MachineId, Timestamp};
+use crate::domain::{FailureClass, InstallationId, MachineId, Timestamp};
 
 const DESCRIBE: &str = "DescribeFleets";
 const HISTORY: &str = "DescribeFleetHistory";
@@ -40,30 +40,11 @@ const VALID_FOR: Duration = Duration::from_hours(1);
 /// Between two looks at a fleet that is being changed.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
-/// Gets hosts through EC2 Fleets of type `request`.
-#[derive(Component)]
-#[shaku(interface = Fulfilment)]
-pub struct RequestFleet {
-    #[shaku(inject)]
-    clients: Arc<dyn ClientSource>,
-}
-
-impl Keyed for RequestFleet {
-    type KeyType = ProviderApi;
-    const KEY: ProviderApi = ProviderApi::Ec2FleetRequest;
-}
-
-/// Gets hosts through EC2 Fleets of type `maintain`.
-#[derive(Component)]
-#[shaku(interface = Fulfilment)]
-pub struct MaintainFleet {
-    #[shaku(inject)]
-    clients: Arc<dyn ClientSource>,
-}
-
-impl Keyed for MaintainFleet {
-    type KeyType = ProviderApi;
-    const KEY: ProviderApi = ProviderApi::Ec2FleetMaintain;
+lasting_ways! {
+    /// Gets hosts through EC2 Fleets of type `request`.
+    RequestFleet = Ec2FleetRequest of Request;
+    /// Gets hosts through EC2 Fleets of type `maintain`.
+    MaintainFleet = Ec2FleetMaintain of Maintain;
 }
 
 /// A fleet that does not launch any more is none that has to be held.
@@ -136,6 +117,13 @@ async fn all(source: &dyn ClientSource) -> Result<Vec<FleetData>, ProviderError>
     .await
 }
 
+/// The fleets of this type that launch, with our tags.
+async fn leftovers(source: &dyn ClientSource, kind: &FleetType) -> Result<Vec<Leftover>, ProviderError> {
+    let fleets = all(source).await?;
+    let of_type = fleets.iter().filter(|fleet| fleet.r#type() == Some(kind));
+    Ok(of_type.filter_map(|fleet| tags::leftover(fleet.fleet_id()?, fleet.tags())).collect())
+}
+
 /// Finds the fleet of an attempt by its token.
 async fn find(source: &dyn ClientSource, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {
     let fleets = all(source).await?;
@@ -200,10 +188,24 @@ async fn remove(source: &dyn ClientSource, id: &str) -> Result<(), ProviderError
     if launches(&found) {
         delete(source, id).await?;
     }
-    let templates = found.launch_template_configs().iter().filter_map(|config| config.launch_template_specification());
-    let names = templates.filter_map(|template| template.launch_template_name());
-    launch_template::remove_of_request(source, names).await;
+    launch_template::remove_of_request(source, templates_of(&found)).await;
     Ok(())
+}
+
+/// The names of the launch templates that a fleet launches from.
+fn templates_of(fleet: &FleetData) -> impl Iterator<Item = &str> {
+    let templates = fleet.launch_template_configs().iter().filter_map(|config| config.launch_template_specification());
+    templates.filter_map(|template| template.launch_template_name())
+}
+
+async fn sweep(
+    source: &dyn ClientSource,
+    installation: &InstallationId,
+    api: ProviderApi,
+) -> Result<(), ProviderError> {
+    let fleets = all(source).await?;
+    let in_use = fleets.iter().flat_map(templates_of).map(str::to_owned).collect();
+    launch_template::sweep(source, installation, Some(api), &in_use).await
 }
 
 async fn delete(source: &dyn ClientSource, id: &str) -> Result<(), ProviderError> {
@@ -282,80 +284,5 @@ async fn lower(clients: &Clients, policy: Policy, id: &str, total: i32, on_deman
         // Somebody else is changing it; it is looked at again.
         Err(error) if error.class == FailureClass::Busy => Ok(()),
         Err(error) => Err(error),
-    }
-}
-
-#[async_trait]
-impl Fulfilment for RequestFleet {
-    async fn prepare(&self, template: &Template, owner: &Owner) -> Result<LaunchPlan, ProviderError> {
-        prepare::of_fleet(self.clients.clients().await?, self.clients.settings(), template, owner).await
-    }
-
-    async fn acquire(&self, launch: Launch<'_>) -> Result<Acquired, ProviderError> {
-        Box::pin(make(self.clients.as_ref(), FleetType::Request, launch)).await
-    }
-
-    async fn recall(&self, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {
-        find(self.clients.as_ref(), launch).await
-    }
-
-    async fn progress(&self, resource: &str) -> Result<Progress, ProviderError> {
-        progress(self.clients.as_ref(), resource).await
-    }
-
-    async fn hold(&self, resource: &str, _: Keep) -> Result<Hold, ProviderError> {
-        // Such a fleet cannot be changed. What it was still to bring is given up with it.
-        remove(self.clients.as_ref(), resource).await.map(|()| Hold::Holds)
-    }
-
-    async fn release(&self, _: Option<&str>, hosts: &[MachineId]) -> Released {
-        terminate::release(self.clients.as_ref(), hosts).await
-    }
-
-    async fn retire(&self, resource: &str) -> Result<(), ProviderError> {
-        remove(self.clients.as_ref(), resource).await
-    }
-
-    async fn leftovers(&self) -> Result<Vec<Leftover>, ProviderError> {
-        let fleets = all(self.clients.as_ref()).await?;
-        let of_type = fleets.iter().filter(|fleet| fleet.r#type() == Some(&FleetType::Request));
-        Ok(of_type.filter_map(|fleet| tags::leftover(fleet.fleet_id()?, fleet.tags())).collect())
-    }
-}
-
-#[async_trait]
-impl Fulfilment for MaintainFleet {
-    async fn prepare(&self, template: &Template, owner: &Owner) -> Result<LaunchPlan, ProviderError> {
-        prepare::of_fleet(self.clients.clients().await?, self.clients.settings(), template, owner).await
-    }
-
-    async fn acquire(&self, launch: Launch<'_>) -> Result<Acquired, ProviderError> {
-        Box::pin(make(self.clients.as_ref(), FleetType::Maintain, launch)).await
-    }
-
-    async fn recall(&self, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {
-        find(self.clients.as_ref(), launch).await
-    }
-
-    async fn progress(&self, resource: &str) -> Result<Progress, ProviderError> {
-        progress(self.clients.as_ref(), resource).await
-    }
-
-    async fn hold(&self, resource: &str, keep: Keep) -> Result<Hold, ProviderError> {
-        shrink(self.clients.as_ref(), resource, keep).await
-    }
-
-    async fn release(&self, _: Option<&str>, hosts: &[MachineId]) -> Released {
-        terminate::release(self.clients.as_ref(), hosts).await
-    }
-
-    async fn retire(&self, resource: &str) -> Result<(), ProviderError> {
-        remove(self.clients.as_ref(), resource).await
-    }
-
-    async fn leftovers(&self) -> Result<Vec<Leftover>, ProviderError> {
-        let fleets = all(self.clients.as_ref()).await?;
-        let of_type = fleets.iter().filter(|fleet| fleet.r#type() == Some(&FleetType::Maintain));
-        Ok(of_type.filter_map(|fleet| tags::leftover(fleet.fleet_id()?, fleet.tags())).collect())
     }
 }

@@ -3,16 +3,17 @@
 //! Invariants: the same content has the same name in every process; a template is only ever asked for by its first version,
 //! which nobody can change (R-21); the operator's own templates are never touched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use aws_sdk_ec2::types::{
-    LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateCpuOptionsRequest, LaunchTemplateEbsBlockDeviceRequest,
-    LaunchTemplateHttpTokensState, LaunchTemplateIamInstanceProfileSpecificationRequest,
-    LaunchTemplateInstanceMetadataEndpointState, LaunchTemplateInstanceMetadataOptionsRequest,
-    LaunchTemplateInstanceMetadataTagsState, LaunchTemplateInstanceNetworkInterfaceSpecificationRequest,
-    LaunchTemplatePlacementRequest, LaunchTemplateTagSpecificationRequest, LaunchTemplatesMonitoringRequest,
-    RequestLaunchTemplateData, ResourceType, ShutdownBehavior, Tag, TagSpecification, Tenancy as AwsTenancy,
-    VolumeType,
+    LaunchTemplate, LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateCpuOptionsRequest,
+    LaunchTemplateEbsBlockDeviceRequest, LaunchTemplateHttpTokensState,
+    LaunchTemplateIamInstanceProfileSpecificationRequest, LaunchTemplateInstanceMetadataEndpointState,
+    LaunchTemplateInstanceMetadataOptionsRequest, LaunchTemplateInstanceMetadataTagsState,
+    LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, LaunchTemplatePlacementRequest,
+    LaunchTemplateTagSpecificationRequest, LaunchTemplatesMonitoringRequest, RequestLaunchTemplateData, ResourceType,
+    ShutdownBehavior, Tag, TagSpecification, Tenancy as AwsTenancy, VolumeType,
 };
 
 use tracing::warn;
@@ -21,13 +22,17 @@ use super::client::{ClientSource, Clients};
 use super::error::provider_error;
 use super::parameters::{Cpu, FrozenParameters};
 use super::retry::{self, Policy};
-use super::tags;
+use super::{observation, sighting, tags};
 use crate::application::ProviderError;
-use crate::domain::template::{FleetSettings, MetadataOptions, NetworkInterface, Tenancy, Volume};
-use crate::domain::{Digest, FailureClass};
+use crate::application::settings::AwsSettings;
+use crate::domain::template::{FleetSettings, MetadataOptions, NetworkInterface, ProviderApi, Tenancy, Volume};
+use crate::domain::{Digest, FailureClass, InstallationId};
 
 const CREATE: &str = "CreateLaunchTemplate";
 const DELETE: &str = "DeleteLaunchTemplate";
+const DESCRIBE: &str = "DescribeLaunchTemplates";
+/// How long nothing has used a template that is removed (R-38).
+const UNUSED_FOR: Duration = Duration::from_hours(24);
 const PREFIX: &str = "hostfactory-";
 /// How the name of a template ends that belongs to one request.
 const OF_REQUEST: &str = "-r";
@@ -139,9 +144,54 @@ pub(super) async fn remove_of_request(source: &dyn ClientSource, names: impl Ite
     let mut names: Vec<&str> = names.filter(|name| name.starts_with(PREFIX) && name.ends_with(OF_REQUEST)).collect();
     names.sort_unstable();
     names.dedup();
+    remove(clients, source.settings(), &names).await;
+}
+
+/// Removes the templates of this installation that nothing has used for a day (R-38): those of the requests of one way when
+/// it is named, of which those `in_use` stay, else those that requests share.
+///
+/// # Errors
+/// [`ProviderError`] when they cannot be listed.
+pub(super) async fn sweep(
+    source: &dyn ClientSource,
+    installation: &InstallationId,
+    of_requests: Option<ProviderApi>,
+    in_use: &HashSet<String>,
+) -> Result<(), ProviderError> {
+    let clients = source.clients().await?;
+    let mut filters = vec![observation::filter(format!("tag:{}", tags::OWNER), [installation.as_str()])];
+    if let Some(api) = of_requests {
+        filters.push(observation::filter(format!("tag:{}", tags::PROVIDER), [tags::api_name(api)]));
+    }
+    let found = observation::all_pages(clients, DESCRIBE, Policy::describes(source.settings()), |token| {
+        let filters = filters.clone();
+        async move {
+            let call = clients.ec2.describe_launch_templates().set_filters(Some(filters)).set_next_token(token);
+            let answer = call.send().await.map_err(|error| provider_error(DESCRIBE, &error))?;
+            Ok((answer.launch_templates.unwrap_or_default(), answer.next_token))
+        }
+    })
+    .await?;
+    let now = clients.gate.clock.now();
+    let noted = clients.notebook.read().await.launch_templates;
+    let is_old = |template: &LaunchTemplate| {
+        template.create_time().and_then(sighting::timestamp).is_some_and(|made| now.since(made) >= UNUSED_FOR)
+    };
+    let names: Vec<&str> = found
+        .iter()
+        .filter(|template| is_old(template))
+        .filter_map(LaunchTemplate::launch_template_name)
+        .filter(|name| name.starts_with(PREFIX) && name.ends_with(OF_REQUEST) == of_requests.is_some())
+        .filter(|name| !noted.contains_key(*name) && !in_use.contains(*name))
+        .collect();
+    remove(clients, source.settings(), &names).await;
+    Ok(())
+}
+
+async fn remove(clients: &Clients, settings: &AwsSettings, names: &[&str]) {
     for name in names {
-        let removed = retry::send(&clients.gate, DELETE, Policy::creates(source.settings()), || async {
-            let call = clients.ec2.delete_launch_template().launch_template_name(name);
+        let removed = retry::send(&clients.gate, DELETE, Policy::creates(settings), || async {
+            let call = clients.ec2.delete_launch_template().launch_template_name(*name);
             call.send().await.map_err(|error| provider_error(DELETE, &error))
         })
         .await;
@@ -153,7 +203,7 @@ pub(super) async fn remove_of_request(source: &dyn ClientSource, names: impl Ite
         clients
             .notebook
             .edit(&mut |notes| {
-                notes.launch_templates.remove(name);
+                notes.launch_templates.remove(*name);
             })
             .await;
     }
@@ -289,3 +339,7 @@ fn interfaces(frozen: &FrozenParameters) -> Vec<LaunchTemplateInstanceNetworkInt
         })
         .collect()
 }
+
+#[cfg(test)]
+#[path = "launch_template_tests.rs"]
+mod tests;

@@ -17,6 +17,7 @@ mod held;
 mod http;
 mod identity;
 mod instant_fleet;
+mod lasting;
 mod lasting_fleet;
 mod launch_template;
 mod limit;

@@ -13,12 +13,12 @@ use aws_sdk_ec2::types::{
     SpotFleetRequestConfig, SpotFleetRequestConfigData, Tag, TagSpecification,
 };
 use aws_smithy_types::DateTime;
-use shaku::{Component, Keyed};
 
 use super::client::ClientSource;
 use super::codes::class_in;
 use super::error::{explained, incomplete, provider_error};
 use super::fleet::{self, Sources, Split};
+use super::lasting::lasting_ways;
 use super::launch_template::{Tagging, VERSION};
 use super::parameters::FrozenParameters;
 use super::retry::{self, Policy};
@@ -28,7 +28,7 @@ use crate::application::budget::Budget;
 use crate::application::ports::{Acquired, Fulfilment, Hold, Keep, Launch, Leftover, Owner, Progress, Released};
 use crate::domain::request::{Attempt, LaunchPlan, Pool, Refusal};
 use crate::domain::template::{AllocationStrategy, PriceType, ProviderApi, Template};
-use crate::domain::{FailureClass, MachineId};
+use crate::domain::{FailureClass, InstallationId, MachineId};
 
 const REQUEST: &str = "RequestSpotFleet";
 const DESCRIBE: &str = "DescribeSpotFleetRequests";
@@ -38,30 +38,11 @@ const CANCEL: &str = "CancelSpotFleetRequests";
 /// Between two looks at a request that is being changed.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
-/// Gets hosts through Spot Fleet requests of type `request`.
-#[derive(Component)]
-#[shaku(interface = Fulfilment)]
-pub struct RequestSpotFleet {
-    #[shaku(inject)]
-    clients: Arc<dyn ClientSource>,
-}
-
-impl Keyed for RequestSpotFleet {
-    type KeyType = ProviderApi;
-    const KEY: ProviderApi = ProviderApi::SpotFleetRequest;
-}
-
-/// Gets hosts through Spot Fleet requests of type `maintain`.
-#[derive(Component)]
-#[shaku(interface = Fulfilment)]
-pub struct MaintainSpotFleet {
-    #[shaku(inject)]
-    clients: Arc<dyn ClientSource>,
-}
-
-impl Keyed for MaintainSpotFleet {
-    type KeyType = ProviderApi;
-    const KEY: ProviderApi = ProviderApi::SpotFleetMaintain;
+lasting_ways! {
+    /// Gets hosts through Spot Fleet requests of type `request`.
+    RequestSpotFleet = SpotFleetRequest of Request;
+    /// Gets hosts through Spot Fleet requests of type `maintain`.
+    MaintainSpotFleet = SpotFleetMaintain of Maintain;
 }
 
 fn launches(request: &SpotFleetRequestConfig) -> bool {
@@ -245,12 +226,26 @@ async fn remove(source: &dyn ClientSource, id: &str) -> Result<(), ProviderError
     if launches(&found) {
         cancel(source, id).await?;
     }
-    let configurations =
-        found.spot_fleet_request_config().map(SpotFleetRequestConfigData::launch_template_configs).unwrap_or_default();
-    let templates = configurations.iter().filter_map(|config| config.launch_template_specification());
-    let names = templates.filter_map(|template| template.launch_template_name());
-    launch_template::remove_of_request(source, names).await;
+    launch_template::remove_of_request(source, templates_of(&found)).await;
     Ok(())
+}
+
+/// The names of the launch templates that a request launches from.
+fn templates_of(request: &SpotFleetRequestConfig) -> impl Iterator<Item = &str> {
+    let data = request.spot_fleet_request_config();
+    let configurations = data.map(SpotFleetRequestConfigData::launch_template_configs).unwrap_or_default();
+    let templates = configurations.iter().filter_map(|config| config.launch_template_specification());
+    templates.filter_map(|template| template.launch_template_name())
+}
+
+async fn sweep(
+    source: &dyn ClientSource,
+    installation: &InstallationId,
+    api: ProviderApi,
+) -> Result<(), ProviderError> {
+    let requests = described(source, None).await?;
+    let in_use = requests.iter().filter(|r| launches(r)).flat_map(templates_of).map(str::to_owned).collect();
+    launch_template::sweep(source, installation, Some(api), &in_use).await
 }
 
 /// The requests of this type that launch, with our tags.
@@ -319,75 +314,5 @@ async fn shrink(source: &dyn ClientSource, id: &str, keep: Keep) -> Result<Hold,
             return Ok(Hold::NotYet(format!("{id} is being changed; the next call goes on")));
         }
         tokio::time::sleep(BETWEEN_LOOKS).await;
-    }
-}
-
-#[async_trait]
-impl Fulfilment for RequestSpotFleet {
-    async fn prepare(&self, template: &Template, owner: &Owner) -> Result<LaunchPlan, ProviderError> {
-        prepare::of_fleet(self.clients.clients().await?, self.clients.settings(), template, owner).await
-    }
-
-    async fn acquire(&self, launch: Launch<'_>) -> Result<Acquired, ProviderError> {
-        Box::pin(make(self.clients.as_ref(), FleetType::Request, launch)).await
-    }
-
-    async fn recall(&self, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {
-        find(self.clients.as_ref(), launch).await
-    }
-
-    async fn progress(&self, resource: &str) -> Result<Progress, ProviderError> {
-        progress(self.clients.as_ref(), resource).await
-    }
-
-    async fn hold(&self, resource: &str, _: Keep) -> Result<Hold, ProviderError> {
-        remove(self.clients.as_ref(), resource).await.map(|()| Hold::Holds)
-    }
-
-    async fn release(&self, _: Option<&str>, hosts: &[MachineId]) -> Released {
-        terminate::release(self.clients.as_ref(), hosts).await
-    }
-
-    async fn retire(&self, resource: &str) -> Result<(), ProviderError> {
-        remove(self.clients.as_ref(), resource).await
-    }
-
-    async fn leftovers(&self) -> Result<Vec<Leftover>, ProviderError> {
-        leftovers(self.clients.as_ref(), &FleetType::Request).await
-    }
-}
-
-#[async_trait]
-impl Fulfilment for MaintainSpotFleet {
-    async fn prepare(&self, template: &Template, owner: &Owner) -> Result<LaunchPlan, ProviderError> {
-        prepare::of_fleet(self.clients.clients().await?, self.clients.settings(), template, owner).await
-    }
-
-    async fn acquire(&self, launch: Launch<'_>) -> Result<Acquired, ProviderError> {
-        Box::pin(make(self.clients.as_ref(), FleetType::Maintain, launch)).await
-    }
-
-    async fn recall(&self, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {
-        find(self.clients.as_ref(), launch).await
-    }
-
-    async fn progress(&self, resource: &str) -> Result<Progress, ProviderError> {
-        progress(self.clients.as_ref(), resource).await
-    }
-
-    async fn hold(&self, resource: &str, keep: Keep) -> Result<Hold, ProviderError> {
-        shrink(self.clients.as_ref(), resource, keep).await
-    }
-
-    async fn release(&self, _: Option<&str>, hosts: &[MachineId]) -> Released {
-        terminate::release(self.clients.as_ref(), hosts).await
-    }
-
-    async fn retire(&self, resource: &str) -> Result<(), ProviderError> {
-        remove(self.clients.as_ref(), resource).await
-    }
-
-    async fn leftovers(&self) -> Result<Vec<Leftover>, ProviderError> {
-        leftovers(self.clients.as_ref(), &FleetType::Maintain).await
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn launch_tags(
 }
 
 /// The name of a way to get hosts, as AWS calls it.
-const fn api_name(api: ProviderApi) -> &'static str {
+pub(super) const fn api_name(api: ProviderApi) -> &'static str {
     match api {
         ProviderApi::RunInstances => "RunInstances",
         ProviderApi::Ec2FleetInstant => "EC2Fleet/instant",
