@@ -44,6 +44,17 @@ async fn a_suspicion_of_one_host_is_none_of_another_that_comes_in_its_place() {
 }
 
 #[tokio::test]
+async fn a_dry_run_begins_no_suspicion() {
+    let world = World::new();
+    world.cloud.stranger("i-0000000000000aaaa", "ours", Some("grid-1"));
+    dry_run(&world).await;
+    assert!(world.notebook.0.lock().unwrap().suspects.is_empty());
+    world.clock.pass(5 * MINUTE);
+    reconcile(&world).await;
+    assert!(world.cloud.state().ended.is_empty());
+}
+
+#[tokio::test]
 async fn row_110_one_call_ends_so_many_orphans_and_leaves_the_rest() {
     let mut world = World::new();
     world.care.most_ended = 3;

@@ -12,7 +12,7 @@ use crate::application::ApplicationError;
 use crate::application::budget::Budget;
 use crate::application::ports::{Hold, Progress, Search};
 use crate::domain::failure::AttemptVerdict;
-use crate::domain::machine::Sighting;
+use crate::domain::machine::{Machine, Sighting};
 use crate::domain::request::{Acquire, Attempt, Refusal};
 use crate::domain::{FailureClass, RequestId};
 
@@ -72,7 +72,7 @@ impl Engine {
                 for attempt in &acquire.attempts {
                     let members =
                         case.machines.iter().filter(|m| m.resource().is_some() && m.resource() == attempt.filling());
-                    let units = members.map(crate::domain::machine::Machine::weight).fold(0, u32::saturating_add);
+                    let units = members.map(Machine::weight).fold(0, u32::saturating_add);
                     case.request.attempt_progress(attempt.number, units, None);
                 }
                 Ok(case.request.as_acquire().cloned())

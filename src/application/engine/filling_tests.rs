@@ -185,3 +185,39 @@ async fn a_fleet_whose_making_was_not_answered_is_found_and_nothing_is_made_twic
     assert_eq!((view.status, view.hosts.len()), (RequestStatus::Complete, 2));
     assert_eq!(world.cloud.state().fleets.len(), 1);
 }
+
+#[tokio::test]
+async fn a_fleet_that_can_never_be_held_does_not_keep_its_request_open() {
+    for (class, settles) in [(FailureClass::AuthDenied, true), (FailureClass::Server, false)] {
+        let world = World::with_fleets();
+        let id = ordered(&world, 2).await;
+        world.cloud.bring(FLEET, 2);
+        world.cloud.boot();
+        world.cloud.state().fleets.get_mut(FLEET).unwrap().refuses = Some(class);
+        let _ = world.sync(&id).await;
+        let _ = world.sync(&id).await;
+        assert_eq!(world.view(&id).await.status == RequestStatus::Complete, settles, "{class:?}");
+        world.cloud.state().fleets.get_mut(FLEET).unwrap().refuses = None;
+        assert_eq!(world.poll(&id).await.status, RequestStatus::Complete);
+    }
+}
+
+#[tokio::test]
+async fn the_hosts_of_one_fleet_do_not_count_for_another_or_for_none() {
+    let world = World::with_fleets();
+    let id = ordered(&world, 3).await;
+    world.cloud.bring(FLEET, 1);
+    world.cloud.boot();
+    world.cloud.state().fleets.get_mut(FLEET).unwrap().progress =
+        Progress { over: true, refusals: vec![no_capacity()] };
+    world.poll(&id).await;
+    let view = world.poll(&id).await;
+    assert_eq!(view.status, RequestStatus::Running, "the second fleet has brought nothing yet");
+    world.cloud.bring("fleet-2", 1);
+    world.cloud.boot();
+    assert_eq!(world.poll(&id).await.status, RequestStatus::Running, "one is missing still");
+    world.cloud.bring("fleet-2", 1);
+    world.cloud.boot();
+    let view = world.poll(&id).await;
+    assert_eq!((view.status, view.hosts.len()), (RequestStatus::Complete, 3));
+}

@@ -75,6 +75,8 @@ pub(crate) struct Fleet {
     pub(crate) holds: Vec<Keep>,
     /// How often it answers that it does not hold yet.
     pub(crate) modifying: u32,
+    /// What changing it fails with.
+    pub(crate) refuses: Option<FailureClass>,
     /// Whether it was removed.
     pub(crate) retired: bool,
 }
@@ -289,6 +291,9 @@ impl Fulfilment for FakeCloud {
         self.see()?;
         let mut state = self.state();
         let fleet = state.fleets.get_mut(resource).unwrap();
+        if let Some(class) = fleet.refuses {
+            return Err(ProviderError::new("ModifyFleet", class, "refused"));
+        }
         fleet.holds.push(keep);
         fleet.target = fleet.target.min(keep.total());
         if fleet.modifying > 0 {
