@@ -59,6 +59,11 @@ impl World {
 
     /// A world whose template asks for a fleet that launches by itself and replaces what ends.
     pub(crate) fn with_fleets() -> Self {
+        Self::with_fleets_of(ProviderApi::Ec2FleetMaintain)
+    }
+
+    /// A world whose template asks for fleets of this way.
+    pub(crate) fn with_fleets_of(api: ProviderApi) -> Self {
         let world = Self::new();
         let launch = LaunchSettings {
             image: Some(template::Image::Ami("ami-1".to_owned())),
@@ -66,7 +71,7 @@ impl World {
             subnets: vec!["subnet-1".to_owned()],
             ..LaunchSettings::default()
         };
-        let parts = TemplateParts { api: ProviderApi::Ec2FleetMaintain, launch, ..template("small", -1, None).into() };
+        let parts = TemplateParts { api, launch, ..template("small", -1, None).into() };
         *world.templates.0.lock().unwrap() = vec![Template::new(parts).unwrap()];
         world
     }
@@ -80,7 +85,7 @@ impl World {
             installation: Arc::new(FakeInstallation),
             notebook: self.notebook.clone(),
             templates: self.templates.clone(),
-            fulfilments: [ProviderApi::RunInstances, ProviderApi::Ec2FleetMaintain]
+            fulfilments: [ProviderApi::RunInstances, ProviderApi::Ec2FleetRequest, ProviderApi::Ec2FleetMaintain]
                 .map(|api| (api, cloud.clone() as Arc<dyn Fulfilment>))
                 .into(),
             observations: HashMap::from([(ProviderKind::Aws, cloud as Arc<dyn Observation>)]),

@@ -4,6 +4,7 @@ use crate::application::ports::{Keep, Progress};
 use crate::application::testing::World;
 use crate::domain::machine::MachineStatus;
 use crate::domain::request::{Refusal, RequestStatus};
+use crate::domain::template::ProviderApi;
 use crate::domain::{FailureClass, RequestId};
 
 const FLEET: &str = "fleet-1";
@@ -220,4 +221,57 @@ async fn the_hosts_of_one_fleet_do_not_count_for_another_or_for_none() {
     world.cloud.boot();
     let view = world.poll(&id).await;
     assert_eq!((view.status, view.hosts.len()), (RequestStatus::Complete, 3));
+}
+
+#[tokio::test]
+async fn what_a_fleet_still_lacks_is_kept_when_a_host_of_it_is_returned() {
+    let world = World::with_fleets();
+    let id = ordered(&world, 3).await;
+    world.cloud.bring(FLEET, 1);
+    world.cloud.boot();
+    let view = world.poll(&id).await;
+    let early = crate::application::commands::HostRef { id: Some(view.hosts[0].id.clone()), name: None };
+    world.give_back(vec![early]).await;
+    let held = world.cloud.state().fleets[FLEET].holds.last().copied();
+    assert_eq!(held, Some(Keep { on_demand: 0, spot: 0, more: 2 }));
+}
+
+/// How many hosts we were told to end, and how often the fleet was held.
+fn ended_and_holds(world: &World) -> (usize, usize) {
+    let state = world.cloud.state();
+    (state.ended.len(), state.fleets[FLEET].holds.len())
+}
+
+#[tokio::test]
+async fn a_fleet_that_replaces_nothing_is_held_once_when_its_attempt_is_resolved() {
+    let world = World::with_fleets_of(ProviderApi::Ec2FleetRequest);
+    let (_, hosts) = full(&world, 2).await;
+    assert_eq!(world.cloud.state().fleets[FLEET].holds.len(), 1);
+    world.give_back(hosts[..1].to_vec()).await;
+    assert_eq!(ended_and_holds(&world), (1, 1));
+    // As long as it launches it is held before a host of it is ended.
+    let world = World::with_fleets_of(ProviderApi::Ec2FleetRequest);
+    let id = ordered(&world, 2).await;
+    world.cloud.bring(FLEET, 1);
+    world.cloud.boot();
+    let view = world.poll(&id).await;
+    let early = crate::application::commands::HostRef { id: Some(view.hosts[0].id.clone()), name: None };
+    world.give_back(vec![early]).await;
+    assert_eq!(ended_and_holds(&world), (1, 1));
+}
+
+#[tokio::test]
+async fn why_hosts_are_missing_is_told_by_the_fleet_or_else_by_us() {
+    for (refusals, told) in [(vec![no_capacity()], "no capacity"), (Vec::new(), "no more will")] {
+        let world = World::with_fleets();
+        let id = ordered(&world, 3).await;
+        for fleet in [FLEET, "fleet-2"] {
+            world.cloud.state().fleets.get_mut(fleet).unwrap().progress =
+                Progress { over: true, refusals: refusals.clone() };
+            world.poll(&id).await;
+        }
+        let message = world.poll(&id).await.message;
+        assert!(message.contains(told), "{message}");
+        assert_eq!(message.contains("no more will"), refusals.is_empty(), "{message}");
+    }
 }

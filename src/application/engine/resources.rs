@@ -247,3 +247,26 @@ impl Engine {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+    use crate::domain::machine::Origin;
+
+    #[test]
+    fn a_host_stays_until_it_is_given_up_returned_or_told_to_end() {
+        let host = || {
+            let request: RequestId = "req-6b1f2c4e-2a51-4c3e-9d52-1f0a7c9be101".parse().unwrap();
+            let id = "i-0123456789abcdef0".parse().unwrap();
+            let origin = Origin::Adopted(request, None);
+            Machine::heard_of(id, ProviderApi::Ec2FleetMaintain, origin, Timestamp::default())
+        };
+        assert!(stays(&host()));
+        let (mut given_up, mut returned, mut ending) = (host(), host(), host());
+        given_up.give_up("too late");
+        returned.join_return(&"ret-6b1f2c4e-2a51-4c3e-9d52-1f0a7c9be101".parse().unwrap());
+        ending.end_accepted(Timestamp::default(), "it was returned");
+        assert!(!stays(&given_up) && !stays(&returned) && !stays(&ending));
+    }
+}

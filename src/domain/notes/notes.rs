@@ -208,11 +208,15 @@ mod tests {
         notes.brakes.insert("new".parse().unwrap(), brake(0));
         notes.lease("req-1", "a", MINUTE, at(0));
         notes.lease("req-2", "a", MINUTE, at(1));
+        for (name, second) in [("used", 61 - 86_400), ("unused", 60 - 86_400), ("ahead", 61)] {
+            notes.launch_templates.insert(name.to_owned(), at(second));
+        }
         notes.nodes.insert("yesterday".to_owned(), at(60 - 86_400));
         notes.nodes.insert("lately".to_owned(), at(61 - 86_400));
         notes.tidy(at(60));
         assert_eq!(notes.brakes.keys().map(TemplateId::as_str).collect::<Vec<_>>(), ["new"]);
         assert_eq!(notes.leases.keys().collect::<Vec<_>>(), ["req-2"]);
+        assert_eq!(notes.launch_templates.keys().collect::<Vec<_>>(), ["used"]);
         assert_eq!(notes.nodes.keys().collect::<Vec<_>>(), ["lately"]);
     }
 
