@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use async_trait::async_trait;
 
 mod cloud;
+mod fleet;
 
 use super::commands::{
     HostRef, RequestMachines, RequestMachinesHandler, ReturnAccepted, ReturnMachines, ReturnMachinesHandler,

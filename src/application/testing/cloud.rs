@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
+use super::fleet::Fleet;
 use super::{FakeClock, MemoryStore};
 use crate::application::ProviderError;
 use crate::application::commands::HostRef;
@@ -12,7 +13,7 @@ use crate::application::error::NotEnded;
 use crate::application::ports::*;
 use crate::domain::machine::{Interruption, MachineStatus, Sighting};
 use crate::domain::request::{LaunchPlan, Pool, Refusal};
-use crate::domain::template::{PriceType, ProviderApi, Template};
+use crate::domain::template::{PriceType, Template};
 use crate::domain::*;
 
 /// What becomes of the next create call.
@@ -31,7 +32,7 @@ pub(crate) struct CloudState {
     pub(crate) hosts: BTreeMap<MachineId, Sighting>,
     /// Hosts by the token that launched them.
     by_token: HashMap<String, Vec<MachineId>>,
-    by_request: HashMap<String, Vec<MachineId>>,
+    pub(super) by_request: HashMap<String, Vec<MachineId>>,
     /// What becomes of the next create calls; when empty, they launch everything.
     pub(crate) fates: VecDeque<Fate>,
     /// Tokens in the order in which they were sent.
@@ -60,29 +61,8 @@ pub(crate) struct CloudState {
     pub(crate) fleets: BTreeMap<String, Fleet>,
 }
 
-/// Something that launches by itself.
-#[derive(Default)]
-pub(crate) struct Fleet {
-    /// The request it was made for.
-    request: String,
-    /// How many hosts it is to have.
-    pub(crate) target: u32,
-    /// Whether it launches in the place of what ends.
-    pub(crate) refills: bool,
-    /// What it says of its progress.
-    pub(crate) progress: Progress,
-    /// What it was told to keep, each time.
-    pub(crate) holds: Vec<Keep>,
-    /// How often it answers that it does not hold yet.
-    pub(crate) modifying: u32,
-    /// What changing it fails with.
-    pub(crate) refuses: Option<FailureClass>,
-    /// Whether it was removed.
-    pub(crate) retired: bool,
-}
-
 pub(crate) struct FakeCloud {
-    clock: Arc<FakeClock>,
+    pub(super) clock: Arc<FakeClock>,
     store: Arc<MemoryStore>,
     state: Mutex<CloudState>,
 }
@@ -147,37 +127,6 @@ impl FakeCloud {
         self.state().hosts.values().filter(|host| host.status.is_live()).count()
     }
 
-    /// Lets a fleet launch so many hosts, as far as it lacks any.
-    pub(crate) fn bring(&self, name: &str, count: u32) {
-        let mut state = self.state();
-        let first = state.hosts.len();
-        let live = |host: &&Sighting| host.status.is_live() && host.resource.as_deref() == Some(name);
-        let has = u32::try_from(state.hosts.values().filter(live).count()).unwrap();
-        let fleet = &state.fleets[name];
-        let lacks = if fleet.retired { 0 } else { fleet.target.saturating_sub(has) };
-        let request = fleet.request.clone();
-        for n in 0..count.min(lacks) as usize {
-            let host = sighting(format!("i-{:017x}", first + n + 1).parse().unwrap(), self.clock.now());
-            let host = Sighting {
-                request: Some(request.clone()),
-                resource: Some(name.to_owned()),
-                api: Some(ProviderApi::Ec2FleetMaintain),
-                ..host
-            };
-            state.by_request.entry(request.clone()).or_default().push(host.id.clone());
-            state.hosts.insert(host.id.clone(), host);
-        }
-    }
-
-    fn make_fleet(&self, launch: Launch<'_>, request: &str) -> Acquired {
-        let mut state = self.state();
-        let name = format!("fleet-{}", launch.attempt.number);
-        let target = launch.attempt.count;
-        let fleet = Fleet { request: request.to_owned(), target, refills: true, ..Fleet::default() };
-        state.fleets.entry(name.clone()).or_insert(fleet);
-        Acquired { resource: Some(name), filling: true, ..Acquired::default() }
-    }
-
     fn see(&self) -> Result<(), ProviderError> {
         match self.state().blind {
             Some(class) => Err(ProviderError::new("DescribeInstances", class, "blind")),
@@ -186,7 +135,7 @@ impl FakeCloud {
     }
 }
 
-fn sighting(id: MachineId, at: Timestamp) -> Sighting {
+pub(super) fn sighting(id: MachineId, at: Timestamp) -> Sighting {
     Sighting {
         id,
         status: MachineStatus::Pending,

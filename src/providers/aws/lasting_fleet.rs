@@ -253,7 +253,7 @@ async fn shrink(source: &dyn ClientSource, id: &str, keep: Keep) -> Result<Hold,
                 };
                 let on_demand = of(
                     target.and_then(TargetCapacitySpecification::on_demand_target_capacity),
-                    keep.on_demand + keep.more,
+                    keep.on_demand.saturating_add(keep.more),
                 );
                 lower(clients, Policy::creates(source.settings()), id, wanted, on_demand).await?;
             }
