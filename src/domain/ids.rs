@@ -115,8 +115,9 @@ text_id! {
 
 text_id! {
     /// The name under which a host joins the grid; on AWS its private DNS name.
-    HostName, "name", "a host name of 1 to 253 characters out of 0-9 A-Z a-z . _ -",
+    HostName, "name", "a host name of 1 to 253 characters out of 0-9 A-Z a-z . _ -, no dot in front",
     |text| (1..=253).contains(&text.len())
+        && !text.starts_with('.')
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
@@ -286,6 +287,9 @@ mod tests {
         for hostile in ["../x", "a b", "a/b", "a\\b", "a*", "ａ", "a\n", ""] {
             assert!(hostile.parse::<TemplateId>().is_err(), "{hostile:?}");
             assert!(hostile.parse::<HostName>().is_err(), "{hostile:?}");
+        }
+        for hidden in [".", "..", ".internal"] {
+            assert!(hidden.parse::<HostName>().is_err(), "{hidden:?}");
         }
     }
 
