@@ -180,6 +180,10 @@ impl Machine {
         keep_first(&mut state.public_ip, sighting.public_ip.as_ref());
         keep_first(&mut state.zone, sighting.zone.as_ref());
         keep_first(&mut state.resource, sighting.resource.as_ref());
+        // Of a host that Host Factory named and we forgot, its own tags tell the way, and so how it is given back.
+        if let (None, Some(api)) = (&state.request_id, sighting.api) {
+            state.api = api;
+        }
         if let Some(at) = sighting.launched_at
             && state.instance_type.is_none()
         {

@@ -104,3 +104,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_forgotten_host_is_given_back_the_way_that_its_tags_tell_and_a_known_one_the_way_it_was_got() {
+    let of_a_fleet = Sighting {
+        api: Some(ProviderApi::Ec2FleetMaintain),
+        resource: Some("fleet-1".to_owned()),
+        ..sighting(MachineStatus::Running)
+    };
+    let id: MachineId = "i-0123456789abcdef0".parse().unwrap();
+    let mut forgotten = Machine::heard_of(id.clone(), ProviderApi::RunInstances, Origin::HostFactory, at(0));
+    forgotten.see(&of_a_fleet);
+    assert_eq!((forgotten.api(), forgotten.resource()), (ProviderApi::Ec2FleetMaintain, Some("fleet-1")));
+    let request = "req-6b1f2c4e-2a51-4c3e-9d52-1f0a7c9be101".parse().unwrap();
+    let mut known = Machine::heard_of(id, ProviderApi::Ec2FleetRequest, Origin::Adopted(request, None), at(0));
+    known.see(&of_a_fleet);
+    assert_eq!(known.api(), ProviderApi::Ec2FleetRequest);
+}
