@@ -45,8 +45,8 @@ pub(super) fn of(
     let shape = |name: &str| {
         types.shape(name).ok_or_else(|| {
             refuse(format!(
-                "is missing, and nothing is known about the instance type {name}; write type, ncpus and nram, or run \
-                 hostfactory templates refresh, which asks AWS"
+                "is missing, and nothing is known about the instance type {name}; write type, ncpus and nram into \
+                 the attributes"
             ))
         })
     };

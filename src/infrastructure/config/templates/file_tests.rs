@@ -308,7 +308,10 @@ fn attributes_that_nobody_can_know_are_asked_for() {
     let work = tempfile::tempdir().unwrap();
     for (members, words) in [
         (r#""vmType": "x99.large""#, ["attributes.type", "nothing is known about the instance type x99.large"]),
-        (r#""vmType": "x99.large, m6i.large", "attributes": {"type": "X"}"#, ["attributes.ncpus", "templates refresh"]),
+        (
+            r#""vmType": "x99.large, m6i.large", "attributes": {"type": "X"}"#,
+            ["attributes.ncpus", "write type, ncpus and nram"],
+        ),
         (r#""launchTemplateId": "lt-1""#, ["attributes.type", "is in the launch template"]),
         (r#""launchTemplateId": "lt-1", "attributes": {"type": "X", "ncpus": 1}"#, ["attributes.nram", "vmType"]),
         (r#""vmType": "m6g.large""#, ["attributes.type", "arm64"]),
