@@ -21,6 +21,7 @@ mod scripts;
 mod support;
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// Every source file below `folder`, with its path; other crates below it are left out.
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -37,9 +38,10 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The root of the repository.
+/// The root of the repository: where the tests run, not where they were compiled, which may have been another clone.
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| std::env::current_dir().unwrap());
+    &ROOT
 }
 
 #[test]

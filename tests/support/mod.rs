@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ impl Sandbox {
 
 /// Returns the path of a wrapper script.
 pub(crate) fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(name)
+    crate::root().join("scripts").join(name)
 }
 
 /// How long a call may take that has nothing to wait for.

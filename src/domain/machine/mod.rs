@@ -3,9 +3,11 @@
 mod event;
 mod machine;
 mod sighting;
+mod snapshot;
 mod status;
 
 pub use event::MachineEvent;
-pub use machine::{Machine, MachineSnapshot, Origin, Unseen};
+pub use machine::{Machine, Origin};
 pub use sighting::{Interruption, Sighting};
+pub use snapshot::{MachineSnapshot, Unseen};
 pub use status::MachineStatus;

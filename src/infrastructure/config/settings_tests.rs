@@ -419,7 +419,7 @@ fn the_document_about_keys_is_up_to_date() {
 
 #[test]
 fn the_samples_can_be_loaded() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let folder = std::path::absolute("config").unwrap();
     let site =
         Site::new().variable("HF_PROVIDER_NAME", "awsinst").variable("HF_PROVIDER_CONFDIR", folder.to_str().unwrap());
     let variables = site.variables.iter().filter(|(name, _)| name != "HOSTFACTORY_CONFIG_DIR");
