@@ -23,7 +23,7 @@ use crate::application::ports::{Fulfilment, Observation};
 use crate::application::ports::{StoreKeeper, UnitOfWork};
 use crate::application::queries::{
     CheckStoreHandler, GetAvailableTemplatesHandler, GetRequestStatusHandler, GetRequestStatusHandlerParameters,
-    GetReturnRequestsHandler,
+    GetReturnRequestsHandler, RehearseRequestHandler,
 };
 use crate::domain::template::{ProviderApi, ProviderKind};
 use crate::infrastructure::clock::SystemClock;
@@ -84,6 +84,7 @@ macro_rules! application {
                     #[lazy] GetAvailableTemplatesHandler,
                     #[lazy] GetRequestStatusHandler,
                     #[lazy] GetReturnRequestsHandler,
+                    #[lazy] RehearseRequestHandler,
                 ],
                 providers = [],
             }

@@ -12,7 +12,7 @@ use super::commands::{
 };
 use super::events::EventDelivery;
 use super::message::{Command, Handler, Message, Query};
-use super::queries::{CheckStore, GetAvailableTemplates, GetRequestStatus, GetReturnRequests};
+use super::queries::{CheckStore, GetAvailableTemplates, GetRequestStatus, GetReturnRequests, RehearseRequest};
 
 /// The use cases. A composed application that forgets one does not compile.
 pub trait Catalogue:
@@ -30,6 +30,7 @@ pub trait Catalogue:
     + HasComponent<dyn Handler<GetAvailableTemplates>>
     + HasComponent<dyn Handler<GetRequestStatus>>
     + HasComponent<dyn Handler<GetReturnRequests>>
+    + HasComponent<dyn Handler<RehearseRequest>>
 {
 }
 

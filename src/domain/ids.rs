@@ -192,6 +192,15 @@ impl RequestId {
         Self(uuid)
     }
 
+    /// Returns an id that no request ever has, for rehearsals.
+    pub fn unused(kind: RequestKind) -> Self {
+        let prefix = match kind {
+            RequestKind::Acquire => "req-",
+            RequestKind::Return => "ret-",
+        };
+        Self(format!("{prefix}00000000-0000-0000-0000-000000000000"))
+    }
+
     /// Returns the kind that the prefix tells.
     pub fn kind(&self) -> RequestKind {
         if self.0.starts_with("ret-") { RequestKind::Return } else { RequestKind::Acquire }

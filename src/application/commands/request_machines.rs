@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use shaku::Component;
 use tracing::{info, warn};
 
-use crate::application::engine::{Engine, EngineSource};
+use crate::application::engine::EngineSource;
 use crate::application::message::{Command, Handler, Message};
 use crate::application::ports::{Admission, Changes, Owner};
 use crate::application::{ApplicationError, StorageError};
@@ -64,7 +64,7 @@ impl RequestMachinesHandler {
             template: template.id().clone(),
             account: command.account.clone(),
         };
-        let mut count = within(template, command.count, engine.store.committed_hosts(template.id()).await?, engine)?;
+        let mut count = engine.within(template, command.count, engine.store.committed_hosts(template.id()).await?)?;
         let mut plan = engine.fulfilment(template.api())?.prepare(template, &owner).await?;
         plan.tiers = engine.worth_asking(template, &plan.tiers, count).await?;
         loop {
@@ -81,7 +81,9 @@ impl RequestMachinesHandler {
                 Changes { requests: vec![&mut request], template: Some(template), admission, ..Changes::default() };
             match engine.store.commit(changes, now).await {
                 // Another request was faster; there may still be room for a smaller one.
-                Err(StorageError::OverMaximum { committed, .. }) => count = within(template, count, committed, engine)?,
+                Err(StorageError::OverMaximum { committed, .. }) => {
+                    count = engine.within(template, count, committed)?
+                }
                 other => return other.map_err(Into::into),
             }
         }
@@ -133,30 +135,6 @@ impl RequestMachinesHandler {
         );
         Err(DomainError::BusinessRule { rule: "requestKey", reason }.into())
     }
-}
-
-/// Returns how many of `wanted` hosts `maxNumber` leaves room for.
-fn within(
-    template: &Template,
-    wanted: MachineCount,
-    committed: u32,
-    engine: &Engine,
-) -> Result<MachineCount, DomainError> {
-    let Some(maximum) = template.max_number().limit() else { return Ok(wanted) };
-    let room = maximum.saturating_sub(committed);
-    if wanted.get() <= room {
-        return Ok(wanted);
-    }
-    if engine.policy.over_maximum == OverMaximum::Clip && room > 0 {
-        return MachineCount::try_from(room);
-    }
-    Err(DomainError::BusinessRule {
-        rule: "maxNumber",
-        reason: format!(
-            "template {} allows {maximum} hosts, {committed} live or are on order, and {wanted} more were asked for",
-            template.id()
-        ),
-    })
 }
 
 #[async_trait]

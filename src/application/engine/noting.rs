@@ -10,9 +10,9 @@ use crate::application::budget::Budget;
 use crate::application::{ApplicationError, ProviderError};
 use crate::domain::machine::{Machine, MachineStatus};
 use crate::domain::notes::Notes;
-use crate::domain::request::{Acquire, Attempt, Pool, Refusal};
+use crate::domain::request::{Acquire, Attempt, OverMaximum, Pool, Refusal};
 use crate::domain::template::Template;
-use crate::domain::{FailureClass, MachineCount, MachineId, TemplateId, Timestamp};
+use crate::domain::{DomainError, FailureClass, MachineCount, MachineId, TemplateId, Timestamp};
 
 /// Hosts that died while they booted.
 #[derive(Debug, Default)]
@@ -71,6 +71,33 @@ impl Engine {
     pub(super) async fn free(&self, what: &str) {
         let holder = self.notebook.holder();
         self.notebook.edit(&mut |notes| notes.free(what, &holder)).await;
+    }
+
+    /// Returns how many of `wanted` hosts `maxNumber` leaves room for (`design.md` 5.18).
+    ///
+    /// # Errors
+    /// [`DomainError::BusinessRule`] when that is none, or fewer where orders are not clipped.
+    pub(crate) fn within(
+        &self,
+        template: &Template,
+        wanted: MachineCount,
+        committed: u32,
+    ) -> Result<MachineCount, DomainError> {
+        let Some(maximum) = template.max_number().limit() else { return Ok(wanted) };
+        let room = maximum.saturating_sub(committed);
+        if wanted.get() <= room {
+            return Ok(wanted);
+        }
+        if self.policy.over_maximum == OverMaximum::Clip && room > 0 {
+            return MachineCount::try_from(room);
+        }
+        Err(DomainError::BusinessRule {
+            rule: "maxNumber",
+            reason: format!(
+                "template {} allows {maximum} hosts, {committed} live or are on order, and {wanted} more were asked for",
+                template.id()
+            ),
+        })
     }
 
     /// Returns those of a template's pools that are worth asking for `count` hosts now, tier by tier.

@@ -47,6 +47,24 @@ pub struct Acquired {
     pub refusals: Vec<Refusal>,
 }
 
+/// A call as it would be sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RehearsedCall {
+    /// The operation, such as `RunInstances`.
+    pub operation: String,
+    /// Its parameters, in the order in which they would be sent. A boot script is not among them.
+    pub parameters: Vec<(String, String)>,
+}
+
+/// What a launch would send.
+#[derive(Debug, Default)]
+pub struct Rehearsal {
+    /// The calls in their order, up to and with the one that asks for hosts.
+    pub calls: Vec<RehearsedCall>,
+    /// What the cloud says it would do with the first of them, where it was asked.
+    pub verdict: Option<Result<(), ProviderError>>,
+}
+
 /// What a fleet or group tells about its launching.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -120,6 +138,15 @@ pub trait Fulfilment: Interface {
     /// # Errors
     /// [`ProviderError`]; its class tells whether the call may have taken effect.
     async fn acquire(&self, launch: Launch<'_>) -> Result<Acquired, ProviderError>;
+
+    /// Tells what [`Self::acquire`] would send. Implementations MUST NOT create anything; with `check` the cloud is asked
+    /// whether it would do it. A provider that sends nothing has nothing to tell.
+    ///
+    /// # Errors
+    /// [`ProviderError`] when it would fail before anything is sent.
+    async fn rehearse(&self, _launch: Launch<'_>, _check: bool) -> Result<Rehearsal, ProviderError> {
+        Ok(Rehearsal::default())
+    }
 
     /// Finds what an attempt has brought, without sending it again. Returns `None` when nothing is found, which proves
     /// nothing for some minutes.

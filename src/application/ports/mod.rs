@@ -14,7 +14,8 @@ pub use catalogue::{Listing, RefusedTemplate, TemplateCatalogue};
 pub use clock::{Clock, IdSource};
 pub use events::{EventHandler, Outbox};
 pub use fulfilment::{
-    Acquired, Fulfilment, Hold, Host, Keep, Launch, Leftover, Observation, Owner, Progress, Released, Search,
+    Acquired, Fulfilment, Hold, Host, Keep, Launch, Leftover, Observation, Owner, Progress, Rehearsal, RehearsedCall,
+    Released, Search,
 };
 pub use installation::Installation;
 pub use instance_types::InstanceTypes;

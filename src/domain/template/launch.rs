@@ -8,7 +8,7 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::FleetSettings;
+use super::{FleetSettings, NativeRequests};
 use crate::domain::Digest;
 
 /// The machine image, as the operator named it.
@@ -194,4 +194,7 @@ pub struct LaunchSettings {
     /// What a fleet or group is asked for besides.
     #[serde(skip_serializing_if = "FleetSettings::is_default")]
     pub fleet: FleetSettings,
+    /// AWS request documents of the operator's own, laid over what is sent.
+    #[serde(skip_serializing_if = "NativeRequests::is_empty")]
+    pub native: NativeRequests,
 }

@@ -4,6 +4,7 @@ mod attributes;
 mod fleet;
 mod instance_shape;
 mod launch;
+mod native;
 mod rules;
 mod template;
 
@@ -13,4 +14,5 @@ pub use instance_shape::{Architecture, Gpus, InstanceShape};
 pub use launch::{
     Image, LaunchSettings, LaunchTemplate, MetadataOptions, NetworkInterface, Tenancy, UserData, Volume, WeightedType,
 };
+pub use native::{NativeRequest, NativeRequests};
 pub use template::{MaxNumber, PriceType, ProviderApi, ProviderKind, Template, TemplateParts};

@@ -50,7 +50,7 @@ fn has_what_it_needs(launch: &LaunchSettings) -> Result<(), DomainError> {
         return Ok(());
     }
     let missing = |field, what| refused(field, format!("is missing; name {what} (or a launchTemplateId that does)"));
-    if launch.image.is_none() {
+    if launch.image.is_none() && !launch.native.set("ImageId") {
         return missing("imageId", "the machine image");
     }
     if launch.instance_types.is_empty() && launch.fleet.requirements.is_none() {

@@ -16,9 +16,10 @@ use crate::application::commands::{
 };
 use crate::application::events::EventDelivery;
 use crate::application::message::Handler;
-use crate::application::ports::{Condition, Listing, Recovery, RefusedTemplate, StoreReport};
+use crate::application::ports::{Condition, Listing, Recovery, RefusedTemplate, RehearsedCall, StoreReport};
 use crate::application::queries::{
-    CheckStore, GetAvailableTemplates, GetRequestStatus, GetReturnRequests, LostHost, RequestView,
+    CheckStore, GetAvailableTemplates, GetRequestStatus, GetReturnRequests, LostHost, RehearseRequest,
+    RehearsedRequest, RequestView,
 };
 use crate::application::{ApplicationError, CatalogueError, ProviderError, StorageError};
 use crate::domain::request::RequestStatus;
@@ -168,6 +169,19 @@ handles!(GetRequestStatus, Vec<Option<RequestView>>, |app, query| {
         app.stored.map(|status| RequestView { id, status, message: "stored".to_owned(), hosts: Vec::new() })
     };
     Ok(query.ids.into_iter().map(|id| if id.as_str() == REQUEST { view(id) } else { None }).collect())
+});
+handles!(RehearseRequest, RehearsedRequest, |app, query| {
+    app.trouble.happens()?;
+    let template = crate::application::testing::template(query.template.as_str(), 9, None);
+    let call = RehearsedCall { operation: "Launch".to_owned(), parameters: vec![("Count".to_owned(), "1".to_owned())] };
+    Ok(RehearsedRequest {
+        template,
+        count: query.count,
+        pools: Vec::new(),
+        left_out: Vec::new(),
+        calls: vec![call],
+        verdict: query.check.then_some(Ok(())),
+    })
 });
 handles!(GetReturnRequests, Vec<LostHost>, |_, query| {
     Ok(query

@@ -20,11 +20,14 @@ use super::codes::class_in;
 use super::error::{explained, provider_error};
 use super::fleet::{self, Sources};
 use super::launch_template::{Tagging, VERSION};
+use super::overlay::Overlay;
 use super::parameters::FrozenParameters;
 use super::retry::{self, Policy};
-use super::{group_return, launch_template, observation, prepare, requirements, tags, terminate, user_data};
+use super::{group_return, launch_template, observation, prepare, rehearsal, requirements, tags, terminate, user_data};
 use crate::application::ProviderError;
-use crate::application::ports::{Acquired, Fulfilment, Hold, Keep, Launch, Leftover, Owner, Progress, Released};
+use crate::application::ports::{
+    Acquired, Fulfilment, Hold, Keep, Launch, Leftover, Owner, Progress, Rehearsal, Released,
+};
 use crate::domain::failure::AttemptVerdict;
 use crate::domain::request::{Attempt, LaunchPlan, Pool, Refusal};
 use crate::domain::template::{AllocationStrategy, OnDemandShare, PriceType, ProviderApi, Template};
@@ -216,9 +219,15 @@ impl AutoScaling {
         .map(drop)
     }
 
-    async fn create(&self, clients: &Clients, call: &CreateAutoScalingGroupFluentBuilder) -> Result<(), ProviderError> {
+    async fn create(
+        &self,
+        clients: &Clients,
+        call: &CreateAutoScalingGroupFluentBuilder,
+        overlay: &Overlay,
+    ) -> Result<(), ProviderError> {
         retry::send(&clients.gate, CREATE, self.policy(), || async {
-            call.clone().send().await.map_err(|error| provider_error(CREATE, &error))
+            let call = call.clone().customize().interceptor(overlay.clone());
+            call.send().await.map_err(|error| provider_error(CREATE, &error))
         })
         .await
         .map(drop)
@@ -267,11 +276,12 @@ impl Fulfilment for AutoScaling {
         let name = name_of(launch.attempt, &frozen);
         let call = creation(clients, &name, launch.attempt, launch.plan, &frozen, &sources);
         sources.ensure(clients, self.policy()).await?;
-        let mut made = self.create(clients, &call).await;
+        let overlay = Overlay(frozen.native.call.clone());
+        let mut made = self.create(clients, &call, &overlay).await;
         if made.as_ref().is_err_and(|error| error.class == FailureClass::Gone || names_no_template(error)) {
             sources.forget(clients).await;
             sources.ensure(clients, self.policy()).await?;
-            made = self.create(clients, &call).await;
+            made = self.create(clients, &call, &overlay).await;
         }
         match made {
             Ok(()) => {}
@@ -289,6 +299,11 @@ impl Fulfilment for AutoScaling {
         }
         self.suspend(&name, &UNWANTED).await?;
         Ok(Acquired { resource: Some(name), filling: true, ..Acquired::default() })
+    }
+
+    async fn rehearse(&self, launch: Launch<'_>, check: bool) -> Result<Rehearsal, ProviderError> {
+        rehearsal::of(self.clients.as_ref(), check, |clients| async move { Self { clients }.acquire(launch).await })
+            .await
     }
 
     async fn recall(&self, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {

@@ -18,11 +18,12 @@ use super::fleet::{self, CREATE, Sources};
 use super::identity::Certainty;
 use super::launch_template::Tagging;
 use super::limit::Call;
+use super::overlay::Overlay;
 use super::parameters::FrozenParameters;
 use super::retry::{self, Policy};
-use super::{launch_template, observation, prepare, terminate, user_data};
+use super::{launch_template, observation, prepare, rehearsal, terminate, user_data};
 use crate::application::ProviderError;
-use crate::application::ports::{Acquired, Fulfilment, Launch, Owner, Released};
+use crate::application::ports::{Acquired, Fulfilment, Launch, Owner, Rehearsal, Released};
 use crate::domain::machine::{MachineStatus, Sighting};
 use crate::domain::request::{Attempt, LaunchPlan, Refusal};
 use crate::domain::template::{PriceType, ProviderApi, Template};
@@ -103,10 +104,12 @@ impl InstantFleet {
         let call = fleet::of_attempt(&clients.ec2, FleetType::Instant, launch.attempt, launch.plan, frozen, sources);
         let patience = self.clients.settings().attempt_timeout.max(fleet::INSTANT_TIMEOUT);
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(patience).build();
+        let overlay = Overlay(frozen.native.call.clone());
         let limit = Call { operation: CREATE, hosts: launch.attempt.count };
         retry::send(&clients.gate, limit, policy, || async {
             let patient = aws_sdk_ec2::config::Builder::new().timeout_config(timeouts.clone());
-            let answer = call.clone().customize().config_override(patient).send().await;
+            let call = call.clone().customize().config_override(patient).interceptor(overlay.clone());
+            let answer = call.send().await;
             acquired(launch.attempt, &answer.map_err(|error| provider_error(CREATE, &error))?)
         })
         .await
@@ -172,6 +175,11 @@ impl Fulfilment for InstantFleet {
             }
             other => other,
         }
+    }
+
+    async fn rehearse(&self, launch: Launch<'_>, check: bool) -> Result<Rehearsal, ProviderError> {
+        rehearsal::of(self.clients.as_ref(), check, |clients| async move { Self { clients }.acquire(launch).await })
+            .await
     }
 
     async fn recall(&self, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {

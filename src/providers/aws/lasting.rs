@@ -30,6 +30,10 @@ macro_rules! lasting_ways {
                 Box::pin(make(self.clients.as_ref(), FleetType::$kind, launch)).await
             }
 
+            async fn rehearse(&self, launch: Launch<'_>, check: bool) -> Result<Rehearsal, ProviderError> {
+                rehearsal::of(self.clients.as_ref(), check, |clients| async move { Self { clients }.acquire(launch).await }).await
+            }
+
             async fn recall(&self, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {
                 find(self.clients.as_ref(), launch).await
             }

@@ -21,12 +21,15 @@ use super::fleet::{self, CREATE, Sources};
 use super::lasting::lasting_ways;
 use super::launch_template::Tagging;
 use super::limit::Call;
+use super::overlay::Overlay;
 use super::parameters::FrozenParameters;
 use super::retry::{self, Policy};
-use super::{launch_template, observation, prepare, tags, terminate, user_data};
+use super::{launch_template, observation, prepare, rehearsal, tags, terminate, user_data};
 use crate::application::ProviderError;
 use crate::application::budget::Budget;
-use crate::application::ports::{Acquired, Fulfilment, Hold, Keep, Launch, Leftover, Owner, Progress, Released};
+use crate::application::ports::{
+    Acquired, Fulfilment, Hold, Keep, Launch, Leftover, Owner, Progress, Rehearsal, Released,
+};
 use crate::domain::request::{Attempt, LaunchPlan, Refusal};
 use crate::domain::template::{ProviderApi, Template};
 use crate::domain::{FailureClass, InstallationId, MachineId, Timestamp};
@@ -80,10 +83,12 @@ async fn make(source: &dyn ClientSource, kind: FleetType, launch: Launch<'_>) ->
         )
         // A host that AWS finds unhealthy is Symphony's to judge.
         .set_replace_unhealthy_instances((kind == FleetType::Maintain).then_some(false));
+    let overlay = Overlay(frozen.native.call.clone());
     let limit = Call { operation: CREATE, hosts: 0 };
     let send = || {
         retry::send(&clients.gate, limit, policy, || async {
-            let answer = call.clone().send().await.map_err(|error| provider_error(CREATE, &error))?;
+            let call = call.clone().customize().interceptor(overlay.clone());
+            let answer = call.send().await.map_err(|error| provider_error(CREATE, &error))?;
             answer.fleet_id().map(str::to_owned).ok_or_else(|| incomplete(CREATE, "missing field fleet_id"))
         })
     };

@@ -20,12 +20,15 @@ use tracing::warn;
 
 use super::client::{ClientSource, Clients};
 use super::error::provider_error;
+use super::overlay::Overlay;
 use super::parameters::{Cpu, FrozenParameters};
 use super::retry::{self, Policy};
 use super::{observation, sighting, tags};
 use crate::application::ProviderError;
 use crate::application::settings::AwsSettings;
-use crate::domain::template::{FleetSettings, MetadataOptions, NetworkInterface, ProviderApi, Tenancy, Volume};
+use crate::domain::template::{
+    FleetSettings, MetadataOptions, NativeRequest, NativeRequests, NetworkInterface, ProviderApi, Tenancy, Volume,
+};
 use crate::domain::{Digest, FailureClass, InstallationId};
 
 const CREATE: &str = "CreateLaunchTemplate";
@@ -56,6 +59,7 @@ pub(super) struct OwnTemplate {
     pub(super) name: String,
     tags: BTreeMap<String, String>,
     data: RequestLaunchTemplateData,
+    overlay: Overlay,
 }
 
 impl OwnTemplate {
@@ -79,13 +83,15 @@ impl OwnTemplate {
             max_spot_price: None,
             launch_template: None,
             fleet: FleetSettings::default(),
+            native: NativeRequests { call: NativeRequest::default(), ..frozen.native.clone() },
             ..frozen.clone()
         };
         // Serialising these plain structs cannot fail; an empty text would only cost a shared name.
         let digest = Digest::of(&[&serde_json::to_string(&content).unwrap_or_default()]);
         let of_request = if tagging == Tagging::ByTheTemplate { OF_REQUEST } else { "" };
         let name = format!("{PREFIX}{owner}-{}{of_request}", digest.as_str().get(..32).unwrap_or_default());
-        Self { name, data: data(&content, cpu, user_data, tagging), tags }
+        let overlay = Overlay(content.native.launch_template.clone());
+        Self { name, data: data(&content, cpu, user_data, tagging), tags, overlay }
     }
 
     /// Makes sure that the template is there. One that was made or met before costs no call.
@@ -108,7 +114,8 @@ impl OwnTemplate {
             .launch_template_data(self.data.clone())
             .tag_specifications(of_the_template);
         let made = retry::send(&clients.gate, CREATE, policy, || async {
-            call.clone().send().await.map_err(|error| provider_error(CREATE, &error))
+            let call = call.clone().customize().interceptor(self.overlay.clone());
+            call.send().await.map_err(|error| provider_error(CREATE, &error))
         });
         match made.await {
             Ok(_) => {}

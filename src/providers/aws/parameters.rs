@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::application::ProviderError;
-use crate::domain::template::{FleetSettings, MetadataOptions, NetworkInterface, Tenancy, Volume};
+use crate::domain::template::{FleetSettings, MetadataOptions, NativeRequests, NetworkInterface, Tenancy, Volume};
 use crate::domain::{Digest, FailureClass};
 
 /// The form of [`FrozenParameters`] that this binary writes and reads.
@@ -56,6 +56,9 @@ pub(super) struct FrozenParameters {
     /// What a fleet or group is asked for besides.
     #[serde(skip_serializing_if = "FleetSettings::is_default")]
     pub(super) fleet: FleetSettings,
+    /// What the operator lays over the calls.
+    #[serde(skip_serializing_if = "NativeRequests::is_empty")]
+    pub(super) native: NativeRequests,
 }
 
 impl FrozenParameters {

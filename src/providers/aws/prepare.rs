@@ -166,6 +166,7 @@ pub(super) async fn frozen(
         metadata: launch.metadata.clone(),
         cpu,
         fleet: launch.fleet.clone(),
+        native: launch.native.clone(),
     })
 }
 

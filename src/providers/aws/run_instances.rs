@@ -10,11 +10,12 @@ use super::client::{ClientSource, Clients};
 use super::error::{incomplete, provider_error};
 use super::identity::Certainty;
 use super::limit::Call;
+use super::overlay::Overlay;
 use super::parameters::FrozenParameters;
 use super::retry::{self, Policy};
-use super::{observation, prepare, request, sighting, terminate, user_data};
+use super::{observation, prepare, rehearsal, request, sighting, terminate, user_data};
 use crate::application::ProviderError;
-use crate::application::ports::{Acquired, Fulfilment, Launch, Owner, Released};
+use crate::application::ports::{Acquired, Fulfilment, Launch, Owner, Rehearsal, Released};
 use crate::domain::machine::Sighting;
 use crate::domain::request::{Attempt, LaunchPlan, Refusal};
 use crate::domain::template::{ProviderApi, Template};
@@ -103,10 +104,12 @@ impl Fulfilment for RunInstances {
             return Err(invalid("the stored attempt names not one pool; RunInstances takes one"));
         };
         let call = request::of_attempt(&clients.ec2, launch.attempt, pool, &frozen, user_data);
+        let overlay = Overlay(frozen.native.call.clone());
         let policy = Policy::creates(self.clients.settings());
         let outcome =
             retry::send(&clients.gate, Call { operation: OPERATION, hosts: launch.attempt.count }, policy, || async {
-                let answer = call.clone().send().await.map_err(|error| provider_error(OPERATION, &error))?;
+                let call = call.clone().customize().interceptor(overlay.clone());
+                let answer = call.send().await.map_err(|error| provider_error(OPERATION, &error))?;
                 acquired(launch.attempt, &answer)
             })
             .await;
@@ -116,6 +119,11 @@ impl Fulfilment for RunInstances {
             }
             other => other,
         }
+    }
+
+    async fn rehearse(&self, launch: Launch<'_>, check: bool) -> Result<Rehearsal, ProviderError> {
+        rehearsal::of(self.clients.as_ref(), check, |clients| async move { Self { clients }.acquire(launch).await })
+            .await
     }
 
     async fn recall(&self, launch: Launch<'_>) -> Result<Option<Acquired>, ProviderError> {

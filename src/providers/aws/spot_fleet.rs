@@ -20,12 +20,17 @@ use super::error::{explained, incomplete, provider_error};
 use super::fleet::{self, Sources, Split};
 use super::lasting::lasting_ways;
 use super::launch_template::{Tagging, VERSION};
+use super::overlay::Overlay;
 use super::parameters::FrozenParameters;
 use super::retry::{self, Policy};
-use super::{lasting_fleet, launch_template, observation, prepare, requirements, tags, terminate, user_data};
+use super::{
+    lasting_fleet, launch_template, observation, prepare, rehearsal, requirements, tags, terminate, user_data,
+};
 use crate::application::ProviderError;
 use crate::application::budget::Budget;
-use crate::application::ports::{Acquired, Fulfilment, Hold, Keep, Launch, Leftover, Owner, Progress, Released};
+use crate::application::ports::{
+    Acquired, Fulfilment, Hold, Keep, Launch, Leftover, Owner, Progress, Rehearsal, Released,
+};
 use crate::domain::request::{Attempt, LaunchPlan, Pool, Refusal};
 use crate::domain::template::{AllocationStrategy, PriceType, ProviderApi, Template};
 use crate::domain::{FailureClass, InstallationId, MachineId};
@@ -140,9 +145,11 @@ async fn make(source: &dyn ClientSource, kind: FleetType, launch: Launch<'_>) ->
     let sources = Sources::of(&frozen, launch.attempt, user_data.as_ref(), Tagging::ByTheTemplate);
     let policy = Policy::creates(source.settings());
     let configuration = configuration(&kind, launch.attempt, launch.plan, &frozen, &sources);
+    let overlay = Overlay(frozen.native.call.clone());
     let send = || {
         retry::send(&clients.gate, REQUEST, policy, || async {
             let call = clients.ec2.request_spot_fleet().spot_fleet_request_config(configuration.clone());
+            let call = call.customize().interceptor(overlay.clone());
             let answer = call.send().await.map_err(|error| provider_error(REQUEST, &error))?;
             let id = answer.spot_fleet_request_id().map(str::to_owned);
             id.ok_or_else(|| incomplete(REQUEST, "missing field spot_fleet_request_id"))

@@ -64,6 +64,7 @@ pub(super) fn reading_beside(
     };
     put(&path, &text);
     put(&folder.path().join("fleet.json"), fleet_file);
+    put(&folder.path().join("spec.json"), r#"{"KeyName": "grid"}"#);
     let settings = TemplateSettings { dialect, common_tags: vec!["team".to_owned()], ..TemplateSettings::default() };
     file::read(&path, folder.path(), kind, &settings, &KnownInstanceTypes::new("")).unwrap()
 }
@@ -148,6 +149,9 @@ fn acting(name: &str) -> Option<Example> {
         "metadataOptions" => (r#"{"httpTokens": "optional", "httpPutResponseHopLimit": "2", "instanceMetadataTags": "enabled", "httpEndpoint": "disabled"}"#,
             |t| { let m = &t.launch().metadata; !m.tokens_required && m.hop_limit == Some(2) && m.instance_tags == Some(true) && m.enabled == Some(false) }),
         "threadsPerCore" => ("\"1\"", |t| t.launch().threads_per_core == Some(1)),
+        "customVariables" => (r#"{"pair": "grid"}"#, |t| t.launch().native.call.members["KeyName"] == "grid"),
+        "launchTemplateSpec" | "providerApiSpec" => (r#"{"KeyName": "grid"}"#, |t| t.launch().native.call.members["KeyName"] == "grid"),
+        "launchTemplateSpecFile" | "providerApiSpecFile" => ("\"spec.json\"", |t| t.launch().native.call.members["KeyName"] == "grid"),
         _ => return None,
     };
     Some(launch)
@@ -166,6 +170,7 @@ fn beside(name: &str) -> &'static [(&'static str, &'static str)] {
         "vmTypesPriority" | "context" => &[("providerApi", "\"EC2Fleet\"")],
         "abisInstanceRequirements" => &[("vmType", "")],
         "fleetRole" => &[("providerApi", "\"SpotFleet\"")],
+        "customVariables" => &[("providerApiSpec", r#"{"KeyName": "{{ pair }}"}"#)],
         "spotFleetRequestExpiry" | "requestValidity" => {
             &[("providerApi", "\"EC2Fleet\""), ("fleetType", "\"request\"")]
         }

@@ -43,8 +43,6 @@ macro_rules! fields {
 
 const LSF: &str = "it has a meaning in LSF only";
 const FIXTURE: &str = "no plug-in acts on it; remove it";
-const NATIVE: &str =
-    "native request documents are not taken in this version; use the template's own fields, or launchTemplateId";
 const MICRO_VM: &str = "it belongs to MicroVM, which this version does not have; remove it";
 
 #[rustfmt::skip]
@@ -70,7 +68,7 @@ fields! {
     IsActive = "isActive", ["is_active"], Fate::Acts;
     Metadata = "metadata", [], Fate::Acts;
     ProviderConfig = "providerConfig", ["provider_config"], Fate::Acts;
-    CustomVariables = "custom_variables", ["customVariables"], Fate::SetAside("it fills in native request documents, which this version does not take");
+    CustomVariables = "customVariables", ["custom_variables"], Fate::Acts;
 
     ImageId = "imageId", ["image_id", "machine_image"], Fate::Acts;
     VmType = "vmType", ["vm_type", "instanceType", "instance_type", "machine_type"], Fate::Acts;
@@ -120,10 +118,10 @@ fields! {
     InstanceTags = "instanceTags", ["instance_tags", "tags"], Fate::Acts;
     LaunchTemplateId = "launchTemplateId", ["launch_template_id"], Fate::Acts;
     LaunchTemplateVersion = "launchTemplateVersion", ["launch_template_version"], Fate::Acts;
-    LaunchTemplateSpec = "launch_template_spec", ["launchTemplateSpec"], Fate::Refused(NATIVE);
-    LaunchTemplateSpecFile = "launch_template_spec_file", ["launchTemplateSpecFile"], Fate::Refused(NATIVE);
-    ProviderApiSpec = "provider_api_spec", ["providerApiSpec"], Fate::Refused(NATIVE);
-    ProviderApiSpecFile = "provider_api_spec_file", ["providerApiSpecFile"], Fate::Refused(NATIVE);
+    LaunchTemplateSpec = "launchTemplateSpec", ["launch_template_spec"], Fate::Acts;
+    LaunchTemplateSpecFile = "launchTemplateSpecFile", ["launch_template_spec_file"], Fate::Acts;
+    ProviderApiSpec = "providerApiSpec", ["provider_api_spec"], Fate::Acts;
+    ProviderApiSpecFile = "providerApiSpecFile", ["provider_api_spec_file"], Fate::Acts;
     Gpuextend = "gpuextend", [], Fate::SetAside(LSF);
     ImageVersion = "imageVersion", ["image_version"], Fate::Refused(MICRO_VM);
     ExecutionRoleArn = "executionRoleArn", ["execution_role_arn"], Fate::Refused(MICRO_VM);

@@ -4,11 +4,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::api::Choice;
 use super::fields::Field;
 use super::record::{Record, whole, wrong};
-use super::{Notes, TemplateSettings, fleets, volumes};
+use super::{Notes, TemplateSettings, fleets, native, volumes};
 use crate::domain::DomainError;
 use crate::domain::template::{
     FleetSettings, Image, LaunchSettings, LaunchTemplate, MetadataOptions, NetworkInterface, PriceType, ProviderApi,
@@ -25,6 +26,7 @@ use crate::infrastructure::config::text::{nearest, same_word, short};
 pub(super) fn read(
     record: &Record<'_, '_>,
     choice: Choice<'_>,
+    folder: &Path,
     settings: &TemplateSettings,
     notes: &mut Notes,
 ) -> Result<LaunchSettings, DomainError> {
@@ -51,6 +53,7 @@ pub(super) fn read(
         metadata: metadata_options(record)?,
         threads_per_core: record.whole(Field::ThreadsPerCore, 1, 2)?.map(|threads| if threads == 1 { 1 } else { 2 }),
         fleet: FleetSettings::default(),
+        native: native::read(record, choice.api, folder)?,
     };
     if fleets::are_asked_for(record, choice) {
         launch.fleet = fleets::read(record, choice, &launch.instance_types, notes)?;

@@ -10,6 +10,7 @@ mod file;
 mod fleet_file;
 mod fleets;
 mod launch;
+mod native;
 mod reader;
 mod record;
 mod requirements;

@@ -63,7 +63,7 @@ pub(super) fn read(
         priority: record.whole(Field::Priority, i64::from(i32::MIN), i64::from(i32::MAX))?,
     };
     if kind == ProviderKind::Simulated {
-        return simulated(record, choice, settings, notes, parts).map(Some);
+        return simulated(record, choice, folder, settings, notes, parts).map(Some);
     }
     for (info, field) in FIELDS.iter().zip(Field::all()).filter(|(_, field)| record.has(*field)) {
         match info.fate {
@@ -76,7 +76,7 @@ pub(super) fn read(
     if record.has(Field::UserDataScript) && record.has(Field::UserData) {
         notes.set_aside(Field::UserData.name(), "userDataScript goes before it");
     }
-    parts.launch = launch::read(record, choice, settings, notes)?;
+    parts.launch = launch::read(record, choice, folder, settings, notes)?;
     Ok(Some(Entry { template: Template::new(parts)?, script }))
 }
 
@@ -84,12 +84,13 @@ pub(super) fn read(
 fn simulated(
     record: &Record<'_, '_>,
     choice: super::api::Choice<'_>,
+    folder: &Path,
     settings: &TemplateSettings,
     notes: &mut Notes,
     parts: TemplateParts,
 ) -> Result<Entry, DomainError> {
     let mut unheard = Notes::default();
-    let whole = launch::read(record, choice, settings, &mut unheard)
+    let whole = launch::read(record, choice, folder, settings, &mut unheard)
         .and_then(|launch| Template::new(TemplateParts { launch, ..parts.clone() }));
     let template = match whole {
         Ok(template) => template,
