@@ -229,6 +229,10 @@ impl Composition for Bootstrap {
         Ok(Self::settings(options)?.describe(origins))
     }
 
+    fn variable(&self, name: &str) -> Option<String> {
+        Environment::capture().get(name).map(ToOwned::to_owned)
+    }
+
     fn log_failure(&self, message: &str) {
         error!(reason = message, "the call failed");
     }

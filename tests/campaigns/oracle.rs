@@ -116,8 +116,6 @@ impl View {
             None if !whole => self.wrong.push(format!("INV-09: {} died in its answer: {:?}", said.call, said.stdout)),
             None => {}
             Some(0 | 1) if document.is_some() => {}
-            // Something stood in the way; the report says what.
-            Some(75) if document.is_some() && said.call == "reconcile" => {}
             Some(code) => {
                 self.wrong.push(format!("INV-09: {} left with {code}: {:?} {}", said.call, said.stdout, said.stderr));
             }

@@ -81,7 +81,7 @@ fn row_104_a_page_that_repeats_or_fails_discards_the_whole_look() {
         bench.pass(Duration::from_mins(1));
         for fault in [Fault::page_loop(), Fault::bad_page(2)] {
             bench.emulator.fault(fault.on("DescribeInstances").always());
-            assert_eq!(bench.ask("reconcile", &json!({})).code, 75);
+            assert_eq!(bench.ask("reconcile", &json!({})).code, 1);
             bench.emulator.clear_faults();
         }
         assert_eq!(bench.emulator.truth().live().len(), 1_200);

@@ -1,22 +1,40 @@
-//! The command line, in clap's terms. Help texts are the doc comments.
+//! The command line, in clap's terms. Help texts are the doc comments. What operators can do stands in `nouns`.
 //!
 //! Invariant: a Host Factory call never fails over an option or argument that we do not know; it is set aside.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::StyledStr;
 use clap::error::ErrorKind;
-use clap::{Args, Command, CommandFactory, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::StartOptions;
+use super::nouns::OperatorVerb;
+use super::screen::Format;
 use crate::domain::DomainError;
 
-/// Host Factory provider plug-in for AWS.
+/// What stands below the help of the whole program.
+const EXAMPLES: &str = "\
+Examples:
+  hostfactory templates list                          what there is to ask for
+  hostfactory machines request Small --count 2 --wait asks for two hosts and waits until they are usable
+  hostfactory requests list --status running          what is under way
+  hostfactory requests show req-…                     everything that happened to a request
+  hostfactory machines return i-… i-… --yes           gives hosts back
+  hostfactory config show --origin                    the configuration in force, and where it comes from
+
+Answers are tables on a terminal and JSON elsewhere; --output decides. Exit codes: 0 done, 1 failed, 2 wrong usage,
+130 interrupted. The five calls of Host Factory always answer in JSON, and end with 0 or 1.";
+
+/// Gets hosts from AWS for IBM Spectrum Symphony's Host Factory, and shows an operator how they are.
 #[derive(Debug, Parser)]
-#[command(name = "hostfactory", version, about, max_term_width = 100)]
+#[command(name = "hostfactory", version, about, max_term_width = 100, after_help = EXAMPLES)]
 struct Line {
     #[command(flatten)]
     start: StartArgs,
+    #[command(flatten)]
+    show: ShowArgs,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -36,6 +54,14 @@ struct StartArgs {
     /// Overrides one setting, such as storage.strategy=sqlite; may be given more than once.
     #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = setting)]
     settings: Vec<(String, String)>,
+}
+
+/// How the answer is shown. The five calls set these options aside.
+#[derive(Debug, Clone, Copy, Args)]
+struct ShowArgs {
+    /// The form of the answer; a table on a terminal and JSON elsewhere, unless told.
+    #[arg(long, short, global = true, value_name = "FORM")]
+    output: Option<Format>,
 }
 
 /// What there is to do.
@@ -59,63 +85,6 @@ pub(super) enum Verb {
     /// What Host Factory never calls.
     #[command(flatten)]
     Operator(OperatorVerb),
-}
-
-/// What there is to do for operators.
-#[derive(Debug, Subcommand)]
-pub(super) enum OperatorVerb {
-    /// Finishes or undoes what killed processes left, and ends hosts of ours that no request accounts for. Calls do the
-    /// same in passing; this does all of it now.
-    Reconcile {
-        /// Only says what would be done.
-        #[arg(long)]
-        dry_run: bool,
-    },
-    /// Shows and checks the configuration.
-    Config {
-        /// What to do with it.
-        #[command(subcommand)]
-        action: ConfigVerb,
-    },
-    /// Checks the store, recovers it from a copy and forgets what has ended long ago.
-    Storage {
-        /// What to do with it.
-        #[command(subcommand)]
-        action: StorageVerb,
-    },
-}
-
-/// What there is to do with the configuration.
-#[derive(Debug, Subcommand)]
-pub(super) enum ConfigVerb {
-    /// Shows the configuration in force, secrets masked.
-    Show {
-        /// Shows where each value comes from.
-        #[arg(long)]
-        origin: bool,
-    },
-}
-
-/// What there is to do with the store.
-#[derive(Debug, Clone, Copy, Subcommand)]
-pub(super) enum StorageVerb {
-    /// Reads the whole store and its copies, and tells how they are.
-    Check,
-    /// Puts the newest whole copy in place of a store that is damaged or gone. Nothing is deleted.
-    Recover {
-        /// Does it; without this, tells what would be done.
-        #[arg(long)]
-        yes: bool,
-    },
-    /// Takes in every live host that bears our owner tag and that the store does not know; begins a store anew that is
-    /// gone.
-    Adopt,
-    /// Forgets settled requests and ended hosts that have not changed for a while.
-    Purge {
-        /// For how many days they have not.
-        #[arg(long, value_name = "DAYS", default_value_t = 30)]
-        older_than: u32,
-    },
 }
 
 /// The input of a Host Factory call; standard input when neither option is given.
@@ -145,6 +114,8 @@ pub(super) struct Parsed {
     pub(super) verb: Verb,
     /// Where the installation lies.
     pub(super) options: StartOptions,
+    /// The form of answer that was asked for.
+    pub(super) format: Option<Format>,
     /// What was set aside.
     pub(super) ignored: Vec<OsString>,
 }
@@ -153,11 +124,12 @@ pub(super) struct Parsed {
 #[derive(Debug)]
 pub(super) enum Refused {
     /// Help or version was asked for; the text.
-    Text(String),
+    Text(StyledStr),
     /// A Host Factory call that cannot be understood; one line.
     Call(String),
-    /// Anything else that cannot be understood: one line, and the long text with the usage.
-    Usage(String, String),
+    /// Anything else that cannot be understood: one line, the long text with the usage, and the form of answer that was
+    /// asked for.
+    Usage(String, StyledStr, Option<Format>),
 }
 
 /// Reads the command line; the first argument is the program.
@@ -173,13 +145,14 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, 
         (Line::try_parse_from(&args), Vec::new())
     };
     match line {
-        Ok(Line { start, verb }) => Ok(Parsed { verb, options: start.into(), ignored }),
+        Ok(Line { start, show, verb }) => Ok(Parsed { verb, options: start.into(), format: show.output, ignored }),
         Err(error) => {
-            let text = error.render().to_string();
+            let styled = error.render();
+            let text = styled.to_string();
             Err(match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Refused::Text(text),
-                _ if is_call => Refused::Call(first_paragraph(&text)),
-                _ => Refused::Usage(first_paragraph(&text), text),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Refused::Text(styled),
+                _ if is_call => Refused::Call(in_one_line(&text)),
+                _ => Refused::Usage(in_one_line(&text), styled, format_in(&args)),
             })
         }
     }
@@ -210,6 +183,9 @@ fn sort_out(args: &[OsString]) -> SortedArgs {
         if names.iter().any(|name| *name == text) {
             sorted.known.push(arg);
             sorted.known.extend(args.next());
+        } else if matches!(&*text, "-o" | "--output") {
+            sorted.ignored.push(arg);
+            sorted.ignored.extend(args.next());
         } else if matches!(&*text, "-h" | "--help") || names.iter().any(with_value) {
             sorted.known.push(arg);
         } else if sorted.verb.is_none() && !text.starts_with('-') {
@@ -221,11 +197,25 @@ fn sort_out(args: &[OsString]) -> SortedArgs {
     sorted
 }
 
-/// Returns the first paragraph of clap's text on one line, without its prefix.
-fn first_paragraph(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-    let line = lines.join(" ");
+/// Returns what clap says is wrong, and its tip, on one line: without its prefix and the usage.
+fn in_one_line(text: &str) -> String {
+    let paragraphs = text.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    let kept: Vec<String> = paragraphs
+        .take_while(|paragraph| !paragraph.starts_with("Usage:") && !paragraph.starts_with("For more information"))
+        .collect();
+    let line = kept.join("; ");
     line.strip_prefix("error: ").unwrap_or(&line).to_owned()
+}
+
+/// Returns the form of answer that a command line asks for that cannot be understood as a whole.
+fn format_in(args: &[OsString]) -> Option<Format> {
+    let texts: Vec<&str> = args.iter().filter_map(|arg| arg.to_str()).collect();
+    let beside = |pair: &[&str]| match pair {
+        ["--output" | "-o", value] => Format::from_str(value, false).ok(),
+        _ => None,
+    };
+    let within = |text: &&str| Format::from_str(text.strip_prefix("--output=")?, false).ok();
+    texts.windows(2).find_map(beside).or_else(|| texts.iter().find_map(within))
 }
 
 fn setting(text: &str) -> Result<(String, String), DomainError> {
@@ -283,7 +273,7 @@ mod tests {
     fn what_a_call_does_not_know_is_set_aside() {
         let line = "hostfactory --work-dir /w --what getRequestStatus extra --long -x --wait 30 -f in.json --force=yes \
                     -- --set a.b=c=d --log-dir=/l -dx more";
-        let Parsed { verb, options, ignored } = parsed(line).unwrap();
+        let Parsed { verb, options, ignored, .. } = parsed(line).unwrap();
         assert_eq!(file_of(&verb), Some(&PathBuf::from("in.json")));
         assert_eq!(options.work_dir, Some("/w".into()));
         assert_eq!(options.log_dir, Some("/l".into()));
@@ -305,6 +295,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_mistyped_is_answered_with_the_nearest_that_there_is() {
+        for (line, nearest) in [
+            ("hostfactory storge check", "'storage'"),
+            ("hostfactory storage chek", "'check'"),
+            ("hostfactory storage purge --oldr-than 3", "'--older-than'"),
+            ("hostfactory storage check --output jsn", "'json'"),
+        ] {
+            let Err(Refused::Usage(text, ..)) = parsed(line) else { panic!("{line}") };
+            assert!(text.contains(nearest) && !text.contains('\n') && !text.contains("Usage"), "{text}");
+        }
+        let Err(Refused::Usage(text, _, format)) = parsed("hostfactory storage -o yaml") else { panic!() };
+        assert_eq!((text.contains("subcommands: check, "), format), (true, Some(Format::Yaml)), "{text}");
+    }
+
+    #[test]
+    fn a_call_sets_the_form_of_answer_aside_wherever_it_stands() {
+        let Parsed { verb, ignored, .. } = parsed("hostfactory --output xml requestMachines -o a -f in.json").unwrap();
+        assert_eq!(file_of(&verb), Some(&PathBuf::from("in.json")));
+        assert_eq!(ignored, ["--output", "xml", "-o", "a"]);
+    }
+
+    #[test]
     fn other_verbs_are_strict_and_help_is_text() {
         for line in ["hostfactory", "hostfactory nonsense", "hostfactory config show --nonsense", "hostfactory storage"]
         {
@@ -314,14 +326,13 @@ mod tests {
             assert!(matches!(parsed(line), Err(Refused::Text(_))), "{line}");
         }
         let show = parsed("hostfactory config show --origin --set a=b").unwrap();
-        let action = ConfigVerb::Show { origin: true };
-        assert_eq!(format!("{:?}", show.verb), format!("{:?}", Verb::Operator(OperatorVerb::Config { action })));
+        assert!(format!("{:?}", show.verb).contains("Show { origin: true }"), "{:?}", show.verb);
         for (line, wanted) in [
             ("hostfactory storage check", "Check"),
             ("hostfactory storage recover", "Recover { yes: false }"),
             ("hostfactory storage recover --yes", "Recover { yes: true }"),
-            ("hostfactory storage purge", "Purge { older_than: 30 }"),
-            ("hostfactory storage purge --older-than 7", "Purge { older_than: 7 }"),
+            ("hostfactory storage purge", "Purge { older_than: 30, yes: false }"),
+            ("hostfactory storage purge --older-than 7 --yes", "Purge { older_than: 7, yes: true }"),
         ] {
             assert!(format!("{:?}", parsed(line).unwrap().verb).contains(wanted), "{line}");
         }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::output;
+use super::screen::Terminal;
 use crate::application::budget::Budget;
 use crate::application::bus::Catalogue;
 
@@ -56,6 +58,14 @@ pub trait Composition {
     /// # Errors
     /// [`StartError`] when the configuration cannot be used.
     fn configuration(&self, options: &StartOptions, origins: bool) -> Result<Value, StartError>;
+
+    /// Returns the value of a variable of the environment that decides how answers look.
+    fn variable(&self, name: &str) -> Option<String>;
+
+    /// Returns what the process was started in.
+    fn terminal(&self) -> Terminal {
+        output::terminal(|name| self.variable(name))
+    }
 
     /// Writes an error to the log, if one was started.
     fn log_failure(&self, message: &str);

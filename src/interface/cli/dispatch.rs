@@ -6,20 +6,20 @@
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::mem::ManuallyDrop;
-use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
 
-use tokio::runtime::Builder;
 use tracing::warn;
 
-use super::args::{self, ConfigVerb, InputArgs, OperatorVerb, Parsed, Refused, Verb};
+use super::args::{self, InputArgs, Parsed, Refused, Verb};
 use super::barrier::guarded;
+use super::desk::{Desk, Ended, wait};
 use super::exit::Exit;
+use super::nouns::{self, OperatorVerb};
 use super::output::{self, Output};
+use super::report::Report;
+use super::screen::Screen;
 use super::{Composition, StartError, StartOptions, Started};
-use super::{reports, storage};
-use crate::application::ApplicationError;
 use crate::application::bus::Catalogue;
 use crate::interface::hostfactory::{self as wire, Calls, Empty, Failure, Members, Source};
 
@@ -47,18 +47,29 @@ pub(super) fn answer<C: Composition>(args: impl IntoIterator<Item = OsString>, c
 
 fn perform<C: Composition>(args: impl IntoIterator<Item = OsString>, composition: &C) -> (Exit, Output) {
     let outcome = match args::parse(args) {
-        Ok(Parsed { verb: Verb::Operator(verb), options, .. }) => {
-            return operate(&verb, &options, composition).unwrap_or_else(|Ended { exit, failure }| {
-                composition.log_failure(failure.message());
-                (exit, Output::Failure(failure))
-            });
+        Ok(Parsed { verb: Verb::Operator(verb), options, format, .. }) => {
+            let screen = Screen::new(format, composition.terminal());
+            return match operate(verb, &Desk::new(composition, &options, screen)) {
+                Ok(report) => (report.exit, Output::Report(report, screen)),
+                Err(Ended { exit, failure }) => {
+                    composition.log_failure(failure.message());
+                    (exit, Output::Refusal(failure, screen))
+                }
+            };
         }
         Ok(parsed) => work(parsed, composition),
-        Err(Refused::Text(text)) => Ok(Output::Text(text)),
+        Err(Refused::Text(text)) => {
+            let coloured = Screen::new(None, composition.terminal()).is_coloured();
+            Ok(Output::Text(if coloured { text.ansi().to_string() } else { text.to_string() }))
+        }
         Err(Refused::Call(text)) => Err(Failure::new(&text)),
-        Err(Refused::Usage(line, long)) => {
-            output::hint(&long);
-            return (Exit::Usage, Output::Failure(Failure::new(&line)));
+        Err(Refused::Usage(line, long, format)) => {
+            let screen = Screen::new(format, composition.terminal());
+            output::hint(long.to_string().trim_end());
+            // Whoever reads standard error has been told.
+            let told = !screen.format.is_document();
+            let refusal = Output::Refusal(Failure::new(&line), screen);
+            return (Exit::Usage, if told { Output::Text(String::new()) } else { refusal });
         }
     };
     match outcome {
@@ -70,52 +81,13 @@ fn perform<C: Composition>(args: impl IntoIterator<Item = OsString>, composition
     }
 }
 
-/// The failure of an operator's verb, and how the process ends over it.
-struct Ended {
-    exit: Exit,
-    failure: Failure,
-}
-
-impl From<StartError> for Ended {
-    fn from(error: StartError) -> Self {
-        Self { exit: Exit::Configuration, failure: error.into() }
-    }
-}
-
-impl From<ApplicationError> for Ended {
-    fn from(error: ApplicationError) -> Self {
-        Self { exit: Exit::over(&error), failure: error.into() }
-    }
-}
-
-/// Does what an operator asks. A panic ends here too, since its exit code is another than that of a call.
-fn operate<C: Composition>(
-    verb: &OperatorVerb,
-    options: &StartOptions,
-    composition: &C,
-) -> Result<(Exit, Output), Ended> {
-    let done = guarded(|| match verb {
-        OperatorVerb::Config { action: ConfigVerb::Show { origin } } => {
-            Ok((Exit::Done, Output::Document(composition.configuration(options, *origin)?)))
-        }
-        OperatorVerb::Reconcile { dry_run } => {
-            let app = composition.start(options)?;
-            let work = wait(reports::reconcile(&app.module, app.budget, *dry_run));
-            let (exit, document) = work.map_err(|failure| Ended { exit: Exit::Bug, failure })??;
-            Ok((exit, Output::Document(document)))
-        }
-        OperatorVerb::Storage { action } => {
-            let app = composition.start(options)?;
-            let work = wait(storage::run(&app.module, app.budget, *action));
-            let (exit, document) = work.map_err(|failure| Ended { exit: Exit::Bug, failure })??;
-            Ok((exit, Output::Document(document)))
-        }
-    });
-    done.unwrap_or_else(|panic| Err(Ended { exit: Exit::Bug, failure: Failure::new(&panic) }))
+/// Does what an operator asks. A panic ends here too, so that it is answered in the form that was asked for.
+fn operate<C: Composition>(verb: OperatorVerb, desk: &Desk<'_, C>) -> Result<Report, Ended> {
+    guarded(|| nouns::operate(verb, desk)).unwrap_or_else(|panic| Err(Ended::failed(Failure::new(&panic))))
 }
 
 fn work<C: Composition>(parsed: Parsed, composition: &C) -> Result<Output, Failure> {
-    let Parsed { verb, options, ignored } = parsed;
+    let Parsed { verb, options, ignored, .. } = parsed;
     let begin = || begin(composition, &options, &ignored);
     let answer = match verb {
         Verb::GetAvailableTemplates(input) => {
@@ -190,18 +162,6 @@ fn read(input: &InputArgs, empty: Empty) -> Result<Members, Failure> {
         None => Source::StandardInput,
     };
     Ok(wire::read(&source, empty)?)
-}
-
-/// Runs one call to its end, then leaves without waiting for blocking threads.
-fn wait<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(&format!("the runtime could not be built: {error}")))?;
-    // A panic must not wait for blocking threads either, so it is held up until they are let go.
-    let answer = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(Box::pin(work))));
-    runtime.shutdown_background();
-    Ok(answer.unwrap_or_else(|panic| panic::resume_unwind(panic)))
 }
 
 impl From<StartError> for Failure {

@@ -24,6 +24,7 @@ use crate::application::queries::{
 use crate::application::{ApplicationError, CatalogueError, ProviderError, StorageError};
 use crate::domain::request::RequestStatus;
 use crate::domain::{FailureClass, RequestId};
+use crate::interface::cli::Terminal;
 
 const REQUEST: &str = "req-6b1f2c4e-2a51-4c3e-9d52-1f0a7c9be101";
 const OTHER: &str = "req-00000000-0000-4000-8000-000000000001";
@@ -232,6 +233,14 @@ impl Composition for Fake {
         Ok(json!({"origins": origins, "settings": options.settings.len()}))
     }
 
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn terminal(&self) -> Terminal {
+        Terminal::default()
+    }
+
     fn log_failure(&self, message: &str) {
         self.logged.lock().unwrap().push(message.to_owned());
     }
@@ -251,8 +260,8 @@ impl Fake {
         let (exit, output) = answer(args, self);
         let document = match output {
             Output::Answer(answer) => serde_json::to_value(answer).unwrap(),
-            Output::Failure(failure) => serde_json::to_value(failure).unwrap(),
-            Output::Document(document) => document,
+            Output::Failure(failure) | Output::Refusal(failure, _) => serde_json::to_value(failure).unwrap(),
+            Output::Report(report, _) => report.document,
             Output::Text(text) => json!(text),
         };
         (exit.number(), document)
@@ -418,26 +427,24 @@ fn operators_learn_from_the_exit_code_how_the_store_is() {
     assert_eq!(whole.call(&["storage", "check"]).0, 0);
     let damaged = Fake::with(Trouble::None);
     let (code, document) = damaged.call(&["storage", "check"]);
-    assert_eq!((code, &document["condition"]), (74, &json!("damaged")));
+    assert_eq!((code, &document["condition"]), (1, &json!("damaged")));
     for (args, done) in [(&["storage", "recover"][..], false), (&["storage", "recover", "--yes"], true)] {
         let (code, document) = damaged.call(args);
         assert_eq!((code, &document["done"]), (0, &json!(done)), "{document}");
     }
-    assert_eq!(damaged.call(&["storage", "purge", "--older-than", "7"]).0, 0);
-    assert_eq!(damaged.call(&["storage", "purge", "--older-than", "8"]).0, 75);
+    assert_eq!(damaged.call(&["storage", "purge", "--older-than", "7", "--yes"]).0, 0);
+    assert_eq!(damaged.call(&["storage", "purge", "--older-than", "8", "--yes"]).0, 1);
     assert_eq!(damaged.call(&["storage", "purge", "--older-than", "-1"]).0, 2);
 }
 
 #[test]
-fn what_goes_wrong_for_an_operator_has_its_own_exit_code() {
-    for (trouble, code) in
-        [(Trouble::Store, 74), (Trouble::Deadline, 75), (Trouble::Throttled, 69), (Trouble::Panic, 70)]
-    {
+fn what_goes_wrong_for_an_operator_is_told_and_logged_once() {
+    for trouble in [Trouble::Store, Trouble::Deadline, Trouble::Throttled, Trouble::Panic] {
         let fake = Fake::with(trouble);
         let (found, document) = fake.call(&["storage", "check"]);
-        assert_eq!((found, document["message"].is_string()), (code, true), "{document}");
+        assert_eq!((found, document["message"].is_string()), (1, true), "{document}");
         assert_eq!(fake.logged.lock().unwrap().len(), 1);
     }
     let fake = Fake { starts: false, ..Fake::with(Trouble::None) };
-    assert_eq!(fake.call(&["storage", "check"]).0, 78);
+    assert_eq!(fake.call(&["storage", "check"]).0, 1);
 }

@@ -3,12 +3,17 @@
 mod args;
 mod barrier;
 mod composition;
+mod desk;
 mod dispatch;
 mod exit;
+mod nouns;
 mod output;
-mod reports;
-mod storage;
+mod report;
+mod screen;
+mod table;
+mod yaml;
 
 pub use args::command;
 pub use composition::{Composition, StartError, StartOptions, Started};
 pub use dispatch::run;
+pub use screen::Terminal;

@@ -1,9 +1,12 @@
-//! Standard output: one document, one line end, one flush. Nothing else in the program writes there.
+//! Standard output: whole documents, each with one line end and one flush. Nothing else in the program writes there.
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 
 use serde_json::Value;
 
+use super::report::Report;
+use super::screen::{Format, Screen, Terminal};
+use super::yaml;
 use crate::interface::hostfactory::{Answer, Failure};
 
 /// What goes to standard output.
@@ -11,11 +14,13 @@ use crate::interface::hostfactory::{Answer, Failure};
 pub(super) enum Output {
     /// The answer of a Host Factory call.
     Answer(Answer),
-    /// What went wrong.
+    /// What went wrong in a Host Factory call.
     Failure(Failure),
-    /// A document for people.
-    Document(Value),
-    /// Help or version: the only output that is not JSON.
+    /// The answer of an operator's verb.
+    Report(Report, Screen),
+    /// What went wrong in an operator's verb.
+    Refusal(Failure, Screen),
+    /// Help or version: the only output of a call that is not JSON.
     Text(String),
 }
 
@@ -24,13 +29,17 @@ impl Output {
         match self {
             Self::Answer(answer) => serde_json::to_string(answer),
             Self::Failure(failure) => serde_json::to_string(failure),
-            Self::Document(document) => serde_json::to_string_pretty(document),
+            Self::Report(report, screen) => report.text(*screen),
+            Self::Refusal(failure, screen) if screen.format == Format::Yaml => {
+                Ok(yaml::text(&serde_json::to_value(failure)?))
+            }
+            Self::Refusal(failure, _) => serde_json::to_string(failure),
             Self::Text(text) => Ok(text.trim_end().to_owned()),
         }
     }
 }
 
-/// Writes `output` to standard output.
+/// Writes `output` to standard output; a failure that no program reads, to standard error.
 ///
 /// # Errors
 /// When it did not arrive as a whole, for example because nobody reads.
@@ -38,11 +47,69 @@ pub(super) fn print(output: &Output) -> io::Result<()> {
     if matches!(output, Output::Answer(_)) && was_closed() {
         return Err(io::Error::new(io::ErrorKind::NotConnected, "it was closed from the start"));
     }
-    let mut bytes = output.text()?.into_bytes();
+    if let Output::Refusal(failure, screen) = output
+        && !screen.format.is_document()
+    {
+        hint(&format!("error: {}", failure.message()));
+        return Ok(());
+    }
+    let text = output.text()?;
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut bytes = text.into_bytes();
     bytes.push(b'\n');
     let mut stdout = io::stdout().lock();
     stdout.write_all(&bytes)?;
     stdout.flush()
+}
+
+/// Writes the next state of something that is watched; on a terminal in place of the one before.
+///
+/// # Errors
+/// When it did not arrive as a whole, for example because nobody reads.
+pub(super) fn refresh(report: &Report, screen: Screen) -> io::Result<()> {
+    let text = report.text(screen)?;
+    let home = if screen.terminal.width.is_some() { "\u{1b}[H\u{1b}[2J" } else { "" };
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(format!("{home}{text}\n").as_bytes())?;
+    stdout.flush()
+}
+
+/// Writes a document on one line, as the next of a series.
+///
+/// # Errors
+/// When it did not arrive as a whole, for example because nobody reads.
+pub(super) fn print_line(document: &Value) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{document}")?;
+    stdout.flush()
+}
+
+/// Returns what the process was started in. `variable` reads the environment.
+pub(super) fn terminal(variable: impl Fn(&str) -> Option<String>) -> Terminal {
+    let is_one = io::stdout().is_terminal();
+    let width = || terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
+    let plain =
+        variable("NO_COLOR").is_some_and(|value| !value.is_empty()) || variable("TERM").as_deref() == Some("dumb");
+    Terminal {
+        width: is_one.then(width),
+        asks: io::stdin().is_terminal() && io::stderr().is_terminal(),
+        colours: is_one && !plain,
+    }
+}
+
+/// Puts a question to whoever sits at the terminal and returns the answer.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn ask(question: &str) -> io::Result<String> {
+    let mut stderr = io::stderr().lock();
+    write!(stderr, "{question} ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
 }
 
 /// Returns whether standard output was closed when the program started, so that an answer reaches nobody. Rust's runtime

@@ -3,54 +3,85 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::args::StorageVerb;
-use super::exit::Exit;
-use crate::application::ApplicationError;
-use crate::application::budget::Budget;
-use crate::application::bus::{Catalogue, CommandBus, QueryBus};
+use crate::application::bus::Catalogue;
 use crate::application::commands::{AdoptHosts, PurgeStore, RecoverStore};
 use crate::application::ports::{Contents, Recovery, StoreCopy, StoreReport};
 use crate::application::queries::CheckStore;
 use crate::domain::Timestamp;
+use crate::interface::cli::desk::{Desk, Ended};
+use crate::interface::cli::exit::Exit;
+use crate::interface::cli::report::Report;
+use crate::interface::cli::{Composition, Started};
+
+/// What there is to do with the store.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum StorageVerb {
+    /// Reads the whole store and its copies, and tells how they are.
+    Check,
+    /// Puts the newest whole copy in place of a store that is damaged or gone. Nothing is deleted.
+    Recover {
+        /// Does it; without this, tells what would be done.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Takes in every live host that bears our owner tag and that the store does not know; begins a store anew that is
+    /// gone.
+    Adopt,
+    /// Forgets settled requests and ended hosts that have not changed for a while.
+    Purge {
+        /// For how many days they have not.
+        #[arg(long, value_name = "DAYS", default_value_t = 30)]
+        older_than: u32,
+        /// Does it without asking.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Has somebody agree to what a verb forgets.
+pub(super) fn check_confirmed<C: Composition>(desk: &Desk<'_, C>, verb: StorageVerb) -> Result<(), Ended> {
+    match verb {
+        StorageVerb::Purge { older_than, yes } => {
+            desk.confirm(&format!("forgets what ended and has not changed for {older_than} days"), yes)
+        }
+        StorageVerb::Check | StorageVerb::Recover { .. } | StorageVerb::Adopt => Ok(()),
+    }
+}
 
 /// Does what `verb` says and returns what to print.
-pub(super) async fn run<M: Catalogue>(
-    module: &M,
-    budget: Budget,
-    verb: StorageVerb,
-) -> Result<(Exit, Value), ApplicationError> {
+pub(super) async fn run<M: Catalogue>(app: &Started<M>, verb: StorageVerb) -> Result<Report, Ended> {
     match verb {
         StorageVerb::Check => {
-            let report = QueryBus::new(module, budget).ask(CheckStore).await?;
-            let exit = if report.condition.is_good() { Exit::Done } else { Exit::Storage };
-            Ok((exit, check(&report)))
+            let report = app.queries().ask(CheckStore).await?;
+            let exit = if report.condition.is_good() { Exit::Done } else { Exit::Failed };
+            Ok(Report::of(check(&report)).ending(exit))
         }
         StorageVerb::Recover { yes } => {
-            let recovery = CommandBus::new(module, budget).dispatch(RecoverStore { act: yes }).await?;
-            Ok((Exit::Done, recover(&recovery)))
+            let recovery = app.commands().dispatch(RecoverStore { act: yes }).await?;
+            Ok(Report::of(recover(&recovery)))
         }
         StorageVerb::Adopt => {
-            let report = CommandBus::new(module, budget).dispatch(AdoptHosts).await?;
-            let document = json!({
+            let report = app.commands().dispatch(AdoptHosts).await?;
+            Ok(Report::of(json!({
                 "beganAnew": report.began_anew,
                 "listed": report.listed,
                 "known": report.known,
                 "adopted": report.adopted,
                 "left": report.left,
-            });
-            Ok((Exit::Done, document))
+            })))
         }
-        StorageVerb::Purge { older_than } => {
+        StorageVerb::Purge { older_than, .. } => {
             let older_than = Duration::from_hours(24).saturating_mul(older_than);
-            let outcome = CommandBus::new(module, budget).dispatch(PurgeStore { older_than }).await?;
+            let outcome = app.commands().dispatch(PurgeStore { older_than }).await?;
             let document = json!({
                 "requests": outcome.purged.requests,
                 "machines": outcome.purged.machines,
                 "complete": outcome.complete,
             });
-            Ok((if outcome.complete { Exit::Done } else { Exit::Again }, document))
+            Ok(Report::of(document).ending(if outcome.complete { Exit::Done } else { Exit::Failed }))
         }
     }
 }

@@ -1,27 +1,33 @@
-//! Documents of the operator's verbs.
+//! `reconcile`: what no call asks for.
 
 use std::collections::BTreeMap;
 
+use clap::Args;
 use serde_json::{Value, json};
 
-use super::exit::Exit;
-use crate::application::ApplicationError;
-use crate::application::budget::Budget;
-use crate::application::bus::{Catalogue, CommandBus};
+use crate::application::bus::Catalogue;
 use crate::application::commands::{Reconcile, ReconcileReport};
 use crate::application::engine::Orphan;
 use crate::domain::MachineId;
+use crate::interface::cli::Started;
+use crate::interface::cli::desk::Ended;
+use crate::interface::cli::exit::Exit;
+use crate::interface::cli::report::Report;
+
+/// How to reconcile.
+#[derive(Debug, Args)]
+pub(crate) struct ReconcileArgs {
+    /// Only says what would be done.
+    #[arg(long)]
+    dry_run: bool,
+}
 
 /// Does what no call asks for, or only says what there is, and returns what to print.
-pub(super) async fn reconcile<M: Catalogue>(
-    module: &M,
-    budget: Budget,
-    dry_run: bool,
-) -> Result<(Exit, Value), ApplicationError> {
-    let command = if dry_run { Reconcile::DryRun } else { Reconcile::Whole };
-    let report = CommandBus::new(module, budget).dispatch(command).await?;
-    let exit = if report.problems.is_empty() { Exit::Done } else { Exit::Again };
-    Ok((exit, reconciled(&report, dry_run)))
+pub(super) async fn run<M: Catalogue>(app: &Started<M>, args: &ReconcileArgs) -> Result<Report, Ended> {
+    let command = if args.dry_run { Reconcile::DryRun } else { Reconcile::Whole };
+    let report = app.commands().dispatch(command).await?;
+    let exit = if report.problems.is_empty() { Exit::Done } else { Exit::Failed };
+    Ok(Report::of(reconciled(&report, args.dry_run)).ending(exit))
 }
 
 /// Returns the document of `reconcile`.

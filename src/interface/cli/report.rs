@@ -1,0 +1,88 @@
+//! Answers of the operator's verbs: one document for programs, and what people see of it.
+
+use serde_json::{Map, Value};
+
+use super::exit::Exit;
+use super::screen::{Format, Screen};
+use super::table::{Cell, Table};
+use super::{table, yaml};
+
+/// The answer of an operator's verb.
+#[derive(Debug)]
+pub(super) struct Report {
+    /// How the process ends.
+    pub(super) exit: Exit,
+    /// The whole answer, for programs.
+    pub(super) document: Value,
+    /// What people see; empty when it is the document itself, as lines.
+    pub(super) blocks: Vec<Block>,
+    /// The ids or names of what the answer is about.
+    pub(super) names: Vec<String>,
+}
+
+/// A part of what people see.
+#[derive(Debug)]
+pub(super) enum Block {
+    /// Rows and columns.
+    Table(Table),
+    /// Names and values, one pair a line.
+    Pairs(Vec<(&'static str, Cell)>),
+    /// Lines as they are.
+    Text(String),
+}
+
+impl Report {
+    /// Returns a report that people see as the lines of its document.
+    pub(super) fn of(document: Value) -> Self {
+        Self { exit: Exit::Done, document, blocks: Vec::new(), names: Vec::new() }
+    }
+
+    /// Returns the report of a list, whose document has it under `noun`.
+    pub(super) fn list(noun: &str, entries: Vec<Value>, names: Vec<String>, table: Table) -> Self {
+        let document = Value::Object(Map::from_iter([(noun.to_owned(), Value::Array(entries))]));
+        Self { names, ..Self::of(document) }.with(Block::Table(table))
+    }
+
+    /// Returns the report with another part for people.
+    pub(super) fn with(mut self, block: Block) -> Self {
+        self.blocks.push(block);
+        self
+    }
+
+    /// Returns the report about these.
+    pub(super) fn named(self, names: Vec<String>) -> Self {
+        Self { names, ..self }
+    }
+
+    /// Returns the report with the process ending in this way.
+    pub(super) fn ending(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+
+    /// Returns the text for `screen`, without its last line end.
+    ///
+    /// # Errors
+    /// Never in practice: every document can be written as JSON.
+    pub(super) fn text(&self, screen: Screen) -> serde_json::Result<String> {
+        Ok(match screen.format {
+            Format::Json => serde_json::to_string_pretty(&self.document)?,
+            Format::Yaml => yaml::text(&self.document),
+            Format::Name => self.names.join("\n"),
+            Format::Table | Format::Wide if self.blocks.is_empty() => yaml::text(&self.document),
+            Format::Table | Format::Wide => {
+                let shown: Vec<String> = self.blocks.iter().map(|block| block.text(screen)).collect();
+                shown.join("\n\n")
+            }
+        })
+    }
+}
+
+impl Block {
+    fn text(&self, screen: Screen) -> String {
+        match self {
+            Self::Table(table) => table.text(screen),
+            Self::Pairs(pairs) => table::pairs(pairs, screen),
+            Self::Text(text) => text.clone(),
+        }
+    }
+}
