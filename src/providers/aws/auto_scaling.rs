@@ -49,7 +49,7 @@ const MOST_ACTIVITIES: i32 = 50;
 #[shaku(interface = Fulfilment)]
 pub struct AutoScaling {
     #[shaku(inject)]
-    clients: Arc<dyn ClientSource>,
+    pub(super) clients: Arc<dyn ClientSource>,
 }
 
 impl Keyed for AutoScaling {

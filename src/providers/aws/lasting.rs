@@ -12,7 +12,7 @@ macro_rules! lasting_ways {
         #[shaku(interface = Fulfilment)]
         pub struct $name {
             #[shaku(inject)]
-            clients: Arc<dyn ClientSource>,
+            pub(super) clients: Arc<dyn ClientSource>,
         }
 
         impl shaku::Keyed for $name {

@@ -41,6 +41,8 @@ mod whole;
 mod fake;
 #[cfg(test)]
 mod faults_tests;
+#[cfg(test)]
+mod golden_tests;
 
 pub use auto_scaling::AutoScaling;
 pub use client::{AwsClients, AwsClientsParameters, ClientSource, Clients};

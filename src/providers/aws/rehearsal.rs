@@ -171,8 +171,9 @@ impl HttpConnector for StandIn {
         let (status, body) = if makes_template {
             (200, "<CreateLaunchTemplateResponse></CreateLaunchTemplateResponse>".to_owned())
         } else {
+            // EC2 and Auto Scaling wrap an error each in their own way; each takes what it knows.
             let error = format!("<Error><Code>{NOT_SENT}</Code><Message>a rehearsal</Message></Error>");
-            (412, format!("<Response><Errors>{error}</Errors></Response>"))
+            (412, format!("<Response><Errors>{error}</Errors>{error}</Response>"))
         };
         let answer = StatusCode::try_from(status).map(|status| HttpResponse::new(status, SdkBody::from(body)));
         HttpConnectorFuture::ready(
