@@ -47,7 +47,6 @@ mod golden_tests;
 pub use auto_scaling::AutoScaling;
 pub use client::{AwsClients, AwsClientsParameters, ClientSource, Clients};
 pub use instant_fleet::InstantFleet;
-pub use lasting_fleet::{MaintainFleet, RequestFleet};
+pub use lasting::{MaintainFleet, MaintainSpotFleet, RequestFleet, RequestSpotFleet};
 pub use observation::AwsObservation;
 pub use run_instances::RunInstances;
-pub use spot_fleet::{MaintainSpotFleet, RequestSpotFleet};
