@@ -29,6 +29,7 @@ mod rehearsal;
 mod request;
 mod requirements;
 mod retry;
+mod roles;
 mod run_instances;
 mod sighting;
 mod spot_fleet;

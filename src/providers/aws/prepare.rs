@@ -8,7 +8,7 @@ use super::client::Clients;
 use super::error::{incomplete, provider_error};
 use super::parameters::{Cpu, FrozenParameters, FrozenTemplate, SCHEMA};
 use super::retry::{self, Policy};
-use super::{tags, user_data};
+use super::{roles, tags, user_data};
 use crate::application::ProviderError;
 use crate::application::ports::Owner;
 use crate::application::settings::AwsSettings;
@@ -90,7 +90,12 @@ async fn stored(
         user_data::fits(operation, text)?;
     }
     let tags = tags::launch_tags(&settings.tags, &launch.tags, owner, template.api())?;
-    let frozen = frozen(clients, Policy::describes(settings), launch, tags).await?;
+    let mut frozen = frozen(clients, Policy::describes(settings), launch, tags).await?;
+    if let (Some(role), Some(region)) = (&mut frozen.fleet.role, &settings.region)
+        && let Some(account) = clients.notebook.read().await.account
+    {
+        *role = roles::arn(role, &account.id, region);
+    }
     serde_json::to_value(&frozen)
         .map_err(|error| invalid(operation, format!("the parameters cannot be written down: {error}")))
 }

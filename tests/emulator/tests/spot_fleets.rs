@@ -150,6 +150,7 @@ fn what_makes_no_sense_is_refused() {
     let invalid = "InvalidSpotFleetRequestConfig";
     for (own, wanted) in [
         (specified("1", &[("IamFleetRole", "")]), "MissingParameter"),
+        (specified("1", &[("IamFleetRole", "grid")]), invalid),
         (specified("1", &[("TargetCapacity", "")]), "MissingParameter"),
         (specified("1", &[("Type", "instant")]), invalid),
         (specified("2", &[("OnDemandTargetCapacity", "1")]), invalid),

@@ -40,7 +40,9 @@ pub(super) fn request(context: &mut Context<'_>) -> Result<String, Refusal> {
 
 fn spec(context: &Context<'_>, parameters: &Arc<Parameters>, token: Option<&str>) -> Result<(Spec, Target), Refusal> {
     let get = |name: &str| parameters.get(&format!("{CONFIG}{name}"));
-    parameters.required(&format!("{CONFIG}IamFleetRole"))?;
+    if !parameters.required(&format!("{CONFIG}IamFleetRole"))?.starts_with("arn:") {
+        return Err(invalid("Parameter: SpotFleetRequestConfig.IamFleetRole is invalid."));
+    }
     let name = get("Type").unwrap_or("maintain");
     // `instant` is in the enumeration and cannot be used.
     let kind = Kind::parse(name).filter(|kind| *kind != Kind::Instant);
