@@ -105,3 +105,52 @@ impl Handler<RehearseRequest> for RehearseRequestHandler {
         Ok(RehearsedRequest { template, count, pools, left_out, calls, verdict })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::application::ports::{MachineRepository as _, Notebook as _};
+    use crate::application::testing::{World, template};
+    use crate::domain::FailureClass;
+    use crate::domain::template::PriceType;
+
+    async fn rehearse(world: &World, count: u32, check: bool) -> Result<RehearsedRequest, ApplicationError> {
+        let query = RehearseRequest { template: "small".parse().unwrap(), count: count.try_into().unwrap(), check };
+        RehearseRequestHandler::new(world.engine()).handle(query).await
+    }
+
+    #[tokio::test]
+    async fn an_order_that_is_rehearsed_is_on_no_record_and_brings_no_host() {
+        let world = World::new();
+        let rehearsed = rehearse(&world, 150, false).await.unwrap();
+        let counts: Vec<_> = rehearsed.calls.iter().map(|call| call.parameters[0].1.as_str()).collect();
+        assert_eq!(counts, ["100", "50"]);
+        assert_eq!((rehearsed.pools.len(), rehearsed.left_out.len(), rehearsed.verdict.is_some()), (2, 0, false));
+        assert_eq!((world.cloud.live(), world.cloud.state().sent.len()), (0, 0));
+        assert_eq!(world.store.committed_hosts(rehearsed.template.id()).await.unwrap(), 0);
+        assert!(rehearse(&world, 1, true).await.unwrap().verdict.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn pools_that_had_nothing_a_moment_ago_are_named_as_left_out() {
+        let world = World::new();
+        let pool = Pool {
+            instance_type: Some("m6i.large".to_owned()),
+            subnet: Some("subnet-1".to_owned()),
+            price_type: PriceType::OnDemand,
+        };
+        let now = world.engine().clock.now();
+        world.notebook.edit(&mut |notes| notes.pools.failed(&pool, FailureClass::Capacity, None, 1, now)).await;
+        let rehearsed = rehearse(&world, 1, false).await.unwrap();
+        assert_eq!(rehearsed.left_out, [pool]);
+        assert_eq!(rehearsed.pools.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_would_be_refused_is_refused_in_the_same_words() {
+        let world = World::new();
+        *world.templates.0.lock().unwrap() = vec![template("small", 2, None)];
+        let error = rehearse(&world, 3, false).await.unwrap_err().to_string();
+        assert_eq!(error, world.request(3).await.unwrap_err().to_string());
+    }
+}

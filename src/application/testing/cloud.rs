@@ -168,6 +168,12 @@ impl Fulfilment for FakeCloud {
         Ok(LaunchPlan { tiers: vec![vec![pool(1)], vec![pool(2)]], parameters, ..LaunchPlan::default() })
     }
 
+    async fn rehearse(&self, launch: Launch<'_>, check: bool) -> Result<Rehearsal, ProviderError> {
+        let count = ("Count".to_owned(), launch.attempt.count.to_string());
+        let call = RehearsedCall { operation: "Launch".to_owned(), parameters: vec![count] };
+        Ok(Rehearsal { calls: vec![call], verdict: check.then_some(Ok(())) })
+    }
+
     async fn acquire(&self, launch: Launch<'_>) -> Result<Acquired, ProviderError> {
         let token = launch.attempt.token.to_string();
         let request = launch.plan.parameters["request"].as_str().unwrap().to_owned();
