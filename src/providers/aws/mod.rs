@@ -26,6 +26,7 @@ mod parameters;
 mod prepare;
 mod request;
 mod requirements;
+mod reservation;
 mod retry;
 mod run_instances;
 mod sighting;
@@ -34,6 +35,7 @@ mod tags;
 mod terminate;
 mod user_data;
 mod whole;
+mod zones;
 
 #[cfg(test)]
 mod fake;

@@ -10,6 +10,8 @@ mod file;
 mod fleet_file;
 mod fleets;
 mod launch;
+mod market;
+mod placement;
 mod reader;
 mod record;
 mod requirements;
