@@ -171,12 +171,11 @@ impl Acquire {
     /// Returns whether an attempt has failed in a way that asking elsewhere cannot mend. A quota leaves the other market.
     fn has_failed_for_good(&self) -> bool {
         self.attempts.iter().any(|attempt| match &attempt.state {
-            AttemptState::Open => false,
+            AttemptState::Open | AttemptState::Failed { class: FailureClass::Quota, .. } => false,
             AttemptState::Filling { refusals, .. } | AttemptState::Launched { refusals, .. } => {
                 let is_final = |class: FailureClass| class.verdict() == AttemptVerdict::Final;
                 refusals.iter().any(|refusal| is_final(refusal.class) && refusal.class != FailureClass::Quota)
             }
-            AttemptState::Failed { class: FailureClass::Quota, .. } => false,
             AttemptState::Failed { class, .. } => match class.verdict() {
                 // An open verdict on a failed attempt: it could not even be sent, and nor could the next.
                 AttemptVerdict::Final | AttemptVerdict::Open => true,

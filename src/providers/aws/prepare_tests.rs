@@ -4,8 +4,8 @@ use crate::domain::request::LaunchPlan;
 use crate::domain::template::{
     Attribute, AttributeType, Attributes, MaxNumber, ProviderApi, Template, TemplateParts, WeightedType,
 };
-use crate::providers::aws::fake::{FakeAws, Reply, Seen};
 use crate::providers::aws::client::ClientSource;
+use crate::providers::aws::fake::{FakeAws, Reply, Seen};
 use crate::providers::aws::{InstantFleet, RunInstances};
 
 fn owner() -> Owner {
@@ -155,8 +155,7 @@ async fn subnets_of_excluded_zones_are_left_out_and_aws_is_asked_for_the_zones_o
     let plan = prepare(&asked, wanted(&["us-east-1b", "use1-az6", "us-west-2a"])).await.unwrap();
     assert_eq!((shown(&plan), asked.seen().len()), (vec!["m6i.large in s1 ondemand".to_owned()], 1));
     let fleet = template(ProviderApi::AutoScaling, PriceType::OnDemand, wanted(&["use1-az4"]));
-    let plan =
-        of_fleet(fake().clients().clients().await.unwrap(), &fake().settings(), &fleet, &owner()).await.unwrap();
+    let plan = of_fleet(fake().clients().clients().await.unwrap(), &fake().settings(), &fleet, &owner()).await.unwrap();
     assert_eq!(shown(&plan), ["m6i.large in s2 ondemand, m6i.large in s3 ondemand"]);
     let error = prepare(&fake(), wanted(&["us-east-1a", "us-east-1b", "us-east-1c"])).await.unwrap_err();
     assert_eq!(error.class, FailureClass::Invalid);

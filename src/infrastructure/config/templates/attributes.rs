@@ -52,7 +52,9 @@ pub(super) fn of(
     };
     let mut shapes = names.iter().map(|one| shape(&one.name)).collect::<Result<Vec<_>, _>>()?;
     if let Some(cores) = launch::cores(record)? {
-        shapes.iter_mut().for_each(|shape| shape.cores = shape.cores.min(cores));
+        for shape in &mut shapes {
+            shape.cores = shape.cores.min(cores);
+        }
     }
     Attributes::completed(entries, &shapes)
 }
