@@ -14,8 +14,8 @@ use hostfactory::application::queries::{HostResult, HostView, LostHost, RequestV
 use hostfactory::domain::machine::MachineStatus;
 use hostfactory::domain::request::RequestStatus;
 use hostfactory::domain::template::{
-    Attribute, AttributeType, Attributes, LaunchSettings, MaxNumber, PriceType, ProviderApi, Template, TemplateParts,
-    WeightedType,
+    Attribute, AttributeType, Attributes, LaunchSettings, MaxNumber, Placement, PriceType, ProviderApi, Template,
+    TemplateParts, WeightedType,
 };
 use hostfactory::domain::{FailureClass, Timestamp};
 use hostfactory::interface::hostfactory::{self as wire, Answer, Empty, Failure, Members, RequestEntry, Source};
@@ -136,7 +136,7 @@ fn template() -> impl Strategy<Value = Template> {
                 launch: LaunchSettings {
                     instance_types: types.into_iter().map(|(name, weight)| WeightedType { name, weight }).collect(),
                     tags,
-                    placement_group: group,
+                    placement: Placement { group, ..Placement::default() },
                     ..LaunchSettings::default()
                 },
                 priority,

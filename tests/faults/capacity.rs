@@ -122,7 +122,7 @@ fn row_60_a_subnet_without_addresses_is_left_for_the_next_and_tried_again_later(
     });
 }
 
-/// A template asks one market: falling back from spot to on-demand is left to a second template.
+/// A template asks one market, unless it names several.
 #[test]
 fn row_61_a_spot_template_never_turns_into_on_demand_by_itself() {
     on_both_stores(|bench| {

@@ -20,6 +20,8 @@ mod inputs;
 #[cfg(feature = "aws")]
 mod many;
 #[cfg(feature = "aws")]
+mod markets;
+#[cfg(feature = "aws")]
 mod network;
 #[cfg(feature = "aws")]
 mod pages;

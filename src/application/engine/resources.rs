@@ -144,7 +144,7 @@ impl Engine {
                 continue;
             }
             let units = match machine.snapshot().price_type {
-                PriceType::OnDemand => &mut keep.on_demand,
+                PriceType::OnDemand | PriceType::Reserved => &mut keep.on_demand,
                 PriceType::Spot => &mut keep.spot,
             };
             *units = units.saturating_add(machine.weight());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::request::Pool;
+use crate::domain::template::PriceType;
 use crate::domain::{FailureClass, Timestamp};
 
 /// That a pool had nothing to give.
@@ -48,6 +49,8 @@ impl PoolMarks {
     /// passed over.
     pub fn failed(&mut self, pool: &Pool, class: FailureClass, code: Option<&str>, count: u32, now: Timestamp) {
         let (key, count, (first, longest)) = match class {
+            // A reservation is the operator's own, and has room again as soon as a host is returned.
+            FailureClass::Capacity if pool.price_type == PriceType::Reserved => return,
             FailureClass::Capacity => (self.capacity_key(pool), 1, CAPACITY),
             FailureClass::SubnetCapacity => (subnet_key(pool), count, CAPACITY),
             FailureClass::Quota => (quota_key(pool), count, QUOTA),
@@ -102,13 +105,13 @@ fn quota_key(pool: &Pool) -> String {
         pool.instance_type.iter().flat_map(|name| name.chars()).take_while(char::is_ascii_alphabetic).collect();
     let standard = ["a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"];
     let group = if standard.contains(&family.as_str()) { "standard" } else { family.as_str() };
-    format!("quota|{group}|{}", pool.price_type.word())
+    let market = if pool.price_type.is_spot() { PriceType::Spot } else { PriceType::OnDemand };
+    format!("quota|{group}|{}", market.word())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::template::PriceType;
 
     fn pool(kind: &str, subnet: &str) -> Pool {
         Pool { instance_type: Some(kind.to_owned()), subnet: Some(subnet.to_owned()), price_type: PriceType::OnDemand }
@@ -186,6 +189,16 @@ mod tests {
             let about = matches!(class, FailureClass::Capacity | FailureClass::SubnetCapacity | FailureClass::Quota);
             assert_eq!(marks != PoolMarks::default(), about, "{class:?}");
         }
+    }
+
+    #[test]
+    fn a_full_reservation_is_asked_again_and_shares_the_quota_of_on_demand_hosts() {
+        let mut marks = PoolMarks::default();
+        let reserved = Pool { price_type: PriceType::Reserved, ..pool("m6i.large", "subnet-1") };
+        marks.failed(&reserved, FailureClass::Capacity, Some("ReservationCapacityExceeded"), 5, at(0));
+        assert_eq!(marks, PoolMarks::default());
+        marks.failed(&reserved, FailureClass::Quota, Some("VcpuLimitExceeded"), 5, at(0));
+        assert!(marks.obstacle(&pool("m6i.large", "subnet-2"), 5, at(1)).is_some());
     }
 
     #[test]

@@ -14,7 +14,8 @@ use crate::domain::failure::AttemptVerdict;
 use crate::domain::machine::{Machine, MachineStatus};
 use crate::domain::template::ProviderApi;
 use crate::domain::{
-    AccountName, ClientToken, Digest, InstallationId, MachineCount, MachineId, RequestId, TemplateId, Timestamp,
+    AccountName, ClientToken, Digest, FailureClass, InstallationId, MachineCount, MachineId, RequestId, TemplateId,
+    Timestamp,
 };
 
 /// What a provider needs to launch, resolved and frozen for one request.
@@ -161,17 +162,19 @@ impl Acquire {
         if self.attempts.iter().filter(|attempt| attempt.ended_short_for_no_pool()).count() >= MOST_FRUITLESS {
             return None;
         }
-        let has_more = |pool: &&Pool| !self.attempts.iter().any(|attempt| attempt.has_exhausted(pool));
+        let bars = |attempt: &Attempt, pool: &Pool| attempt.has_exhausted(pool) || attempt.has_met_quota_of(pool);
+        let has_more = |pool: &&Pool| !self.attempts.iter().any(|attempt| bars(attempt, pool));
         let open = |tier: &Vec<Pool>| tier.iter().filter(has_more).cloned().collect::<Vec<_>>();
         self.plan.tiers.iter().map(open).find(|pools| !pools.is_empty())
     }
 
-    /// Returns whether an attempt has failed in a way that asking elsewhere cannot mend.
+    /// Returns whether an attempt has failed in a way that asking elsewhere cannot mend. A quota leaves the other market.
     fn has_failed_for_good(&self) -> bool {
         self.attempts.iter().any(|attempt| match &attempt.state {
-            AttemptState::Open => false,
+            AttemptState::Open | AttemptState::Failed { class: FailureClass::Quota, .. } => false,
             AttemptState::Filling { refusals, .. } | AttemptState::Launched { refusals, .. } => {
-                refusals.iter().any(|refusal| refusal.class.verdict() == AttemptVerdict::Final)
+                let is_final = |class: FailureClass| class.verdict() == AttemptVerdict::Final;
+                refusals.iter().any(|refusal| is_final(refusal.class) && refusal.class != FailureClass::Quota)
             }
             AttemptState::Failed { class, .. } => match class.verdict() {
                 // An open verdict on a failed attempt: it could not even be sent, and nor could the next.

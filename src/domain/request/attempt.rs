@@ -170,6 +170,16 @@ impl Attempt {
         }
     }
 
+    /// Returns whether the attempt met a quota that counts for this pool too: AWS counts spot hosts apart from all others.
+    pub fn has_met_quota_of(&self, pool: &Pool) -> bool {
+        let same = |other: &Pool| other.price_type.is_spot() == pool.price_type.is_spot();
+        if matches!(self.state, AttemptState::Failed { class: FailureClass::Quota, .. }) {
+            return self.pools.iter().any(same);
+        }
+        let of = |refusal: &Refusal| refusal.pool.as_ref().map_or_else(|| self.pools.iter().any(same), same);
+        self.refusals().iter().any(|refusal| refusal.class == FailureClass::Quota && of(refusal))
+    }
+
     /// Returns whether the attempt ended short though no pool was shown to be exhausted: the cloud slowed down, or gave no
     /// reason.
     pub fn ended_short_for_no_pool(&self) -> bool {

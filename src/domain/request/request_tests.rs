@@ -119,6 +119,27 @@ fn what_a_pool_does_not_give_is_asked_of_the_next_as_a_new_attempt() {
 }
 
 #[test]
+fn a_quota_ends_its_market_and_no_other() {
+    let of = |market| move |n| Pool { price_type: market, ..pool(n) };
+    let tiers = [PriceType::Spot, PriceType::Reserved, PriceType::OnDemand].map(of);
+    let tiers = tiers.into_iter().flat_map(|pool| [vec![pool(0)], vec![pool(1)]]).collect();
+    let policy = RequestPolicy::default();
+    let id = "req-6b1f2c4e-2a51-4c3e-9d52-1f0a7c9be101".parse().unwrap();
+    let plan = LaunchPlan { tiers, ..LaunchPlan::default() };
+    let mut request = Request::acquire(id, &template(), 4.try_into().unwrap(), None, plan, &policy, at(0));
+    let asked = |request: &Request| request.as_acquire().unwrap().attempts.last().unwrap().pools[0].clone();
+    let met = |request: &mut Request| {
+        let number = u32::try_from(request.as_acquire().unwrap().attempts.len()).unwrap();
+        request.attempt_failed(number, FailureClass::Quota, Some("VcpuLimitExceeded".to_owned()), "full".to_owned());
+        request.plan_attempts(&installation(), at(1).into())
+    };
+    request.plan_attempts(&installation(), at(0).into());
+    assert_eq!(asked(&request), of(PriceType::Spot)(0));
+    assert_eq!((met(&mut request), asked(&request)), (1, of(PriceType::Reserved)(0)), "spot hosts have a quota apart");
+    assert_eq!(met(&mut request), 0, "hosts of a reservation and on-demand hosts share one");
+}
+
+#[test]
 fn an_ambiguous_failure_keeps_the_attempt_and_its_token() {
     let mut request = request(2, 2, &RequestPolicy::default());
     for class in [FailureClass::Network, FailureClass::Server, FailureClass::Throttle, FailureClass::AuthExpired] {

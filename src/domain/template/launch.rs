@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU32;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::{FleetSettings, NativeRequests};
+use super::{CapacityReservation, FleetSettings, NativeRequests, Placement, PriceType};
 use crate::domain::Digest;
 
 /// The machine image, as the operator named it.
@@ -52,18 +53,6 @@ pub struct Volume {
     pub snapshot: Option<String>,
 }
 
-/// Where the host's tenancy lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Tenancy {
-    /// Shared hardware.
-    Default,
-    /// Hardware of this account alone.
-    Dedicated,
-    /// A dedicated host.
-    Host,
-}
-
 /// How a host reaches its instance metadata service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -95,6 +84,23 @@ pub enum NetworkInterface {
         /// How many, 1 or more.
         count: u8,
     },
+}
+
+/// What the processor of a host is to do besides; unset leaves it to the type.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CpuFeatures {
+    /// AMD's encryption of memory.
+    pub amd_sev_snp: Option<bool>,
+    /// Whether the host can run virtual machines of its own.
+    pub nested_virtualization: Option<bool>,
+}
+
+impl CpuFeatures {
+    /// Returns whether nothing is set.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The operator's own launch template, used as it is.
@@ -175,10 +181,9 @@ pub struct LaunchSettings {
     pub ebs_optimized: Option<bool>,
     /// Whether detailed monitoring is on.
     pub monitoring: Option<bool>,
-    /// The placement group's name.
-    pub placement_group: Option<String>,
-    /// The tenancy.
-    pub tenancy: Option<Tenancy>,
+    /// Placement group, tenancy, dedicated host.
+    #[serde(flatten)]
+    pub placement: Placement,
     /// Interfaces of a special kind.
     pub interface: Option<NetworkInterface>,
     /// Whether the host gets a public address; unset leaves it to the subnet.
@@ -191,6 +196,21 @@ pub struct LaunchSettings {
     pub metadata: MetadataOptions,
     /// Threads a core, 1 or 2; 1 switches simultaneous multithreading off.
     pub threads_per_core: Option<u8>,
+    /// Physical cores; unset means all that the type has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub core_count: Option<NonZeroU32>,
+    /// What the processor is to do besides.
+    #[serde(skip_serializing_if = "CpuFeatures::is_default")]
+    pub cpu_features: CpuFeatures,
+    /// Zones, by name or id, whose subnets are not used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub excluded_zones: Vec<String>,
+    /// In which order markets are asked, each for what the ones before it did not give; empty leaves it to the price type.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub market_order: Vec<PriceType>,
+    /// The capacity reservations that hosts run in.
+    #[serde(skip_serializing_if = "CapacityReservation::is_default")]
+    pub capacity_reservation: CapacityReservation,
     /// What a fleet or group is asked for besides.
     #[serde(skip_serializing_if = "FleetSettings::is_default")]
     pub fleet: FleetSettings,

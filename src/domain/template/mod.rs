@@ -4,7 +4,9 @@ mod attributes;
 mod fleet;
 mod instance_shape;
 mod launch;
+mod market;
 mod native;
+mod placement;
 mod rules;
 mod template;
 
@@ -12,7 +14,10 @@ pub use attributes::{Attribute, AttributeType, Attributes};
 pub use fleet::{AllocationStrategy, FleetSettings, InstanceRequirements, OnDemandShare, Span};
 pub use instance_shape::{Architecture, Gpus, InstanceShape};
 pub use launch::{
-    Image, LaunchSettings, LaunchTemplate, MetadataOptions, NetworkInterface, Tenancy, UserData, Volume, WeightedType,
+    CpuFeatures, Image, LaunchSettings, LaunchTemplate, MetadataOptions, NetworkInterface, UserData, Volume,
+    WeightedType,
 };
+pub use market::{CapacityReservation, ReservationPreference, ReservationTarget};
 pub use native::{NativeRequest, NativeRequests};
+pub use placement::{Affinity, Placement, Tenancy};
 pub use template::{MaxNumber, PriceType, ProviderApi, ProviderKind, Template, TemplateParts};

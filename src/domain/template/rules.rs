@@ -5,11 +5,11 @@
 
 use super::{
     AllocationStrategy, LaunchSettings, NetworkInterface, OnDemandShare, PriceType, ProviderApi, ProviderKind,
-    TemplateParts, Tenancy,
+    TemplateParts, market,
 };
 use crate::domain::DomainError;
 
-fn refused<T>(field: &str, reason: impl Into<String>) -> Result<T, DomainError> {
+pub(super) fn refused<T>(field: &str, reason: impl Into<String>) -> Result<T, DomainError> {
     Err(DomainError::validation(field, reason.into()))
 }
 
@@ -21,6 +21,9 @@ pub(super) fn check(parts: &TemplateParts) -> Result<(), DomainError> {
     let launch = &parts.launch;
     if parts.api.kind() == ProviderKind::Aws {
         has_what_it_needs(launch)?;
+        if !launch.excluded_zones.is_empty() && launch.subnets.is_empty() {
+            return refused("excludedZones", "leaves subnets out, so they must be named in the template (subnetId)");
+        }
         if launch.root_volume.is_some() && launch.image.is_none() {
             return refused(
                 "rootDeviceVolumeSize",
@@ -32,9 +35,7 @@ pub(super) fn check(parts: &TemplateParts) -> Result<(), DomainError> {
     if launch.max_spot_price.is_some() && !spot {
         return refused("maxSpotPrice", "is for spot hosts; set priceType to spot or remove it");
     }
-    if launch.tenancy == Some(Tenancy::Host) && spot {
-        return refused("tenancy", "host cannot be had as spot");
-    }
+    launch.placement.check(spot)?;
     if launch.public_ip.is_some() && matches!(launch.interface, Some(NetworkInterface::Efa { count: 2.. })) {
         return refused(
             "publicIpAssignment",
@@ -42,6 +43,7 @@ pub(super) fn check(parts: &TemplateParts) -> Result<(), DomainError> {
         );
     }
     fits_its_way(parts)?;
+    market::check(parts)?;
     strategies(parts)
 }
 
@@ -80,16 +82,11 @@ fn fits_its_way(parts: &TemplateParts) -> Result<(), DomainError> {
                     "needs a fleet; RunInstances takes instance types by name (vmTypes)",
                 );
             }
-            let field = match fleet.on_demand_share {
-                OnDemandShare::None => None,
-                OnDemandShare::Percent(_) => Some("percentOnDemand"),
-                OnDemandShare::Rest => Some("priceType"),
-            };
-            if let Some(field) = field {
+            if matches!(fleet.on_demand_share, OnDemandShare::Percent(_)) {
                 return refused(
-                    field,
-                    "a mix of spot and on-demand hosts needs a fleet or a group, and RunInstances takes one market; set \
-                     providerApi to EC2Fleet, or make it two templates",
+                    "percentOnDemand",
+                    "asks for both markets at once, and RunInstances takes one in a call; set providerApi to EC2Fleet, or \
+                     name the markets in marketOrder",
                 );
             }
         }
@@ -149,10 +146,10 @@ fn strategies(parts: &TemplateParts) -> Result<(), DomainError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::domain::template::{
-        Attribute, AttributeType, Attributes, Image, InstanceRequirements, LaunchTemplate, MaxNumber, Volume,
+        Attribute, AttributeType, Attributes, Image, InstanceRequirements, LaunchTemplate, MaxNumber, Tenancy, Volume,
         WeightedType,
     };
 
@@ -165,7 +162,11 @@ mod tests {
         ProviderApi::AutoScaling,
     ];
 
-    fn parts(api: ProviderApi, price_type: PriceType, change: impl FnOnce(&mut LaunchSettings)) -> TemplateParts {
+    pub(in crate::domain::template) fn parts(
+        api: ProviderApi,
+        price_type: PriceType,
+        change: impl FnOnce(&mut LaunchSettings),
+    ) -> TemplateParts {
         let mut launch = LaunchSettings {
             image: Some(Image::Ami("ami-1".to_owned())),
             instance_types: vec![WeightedType { name: "m6i.large".to_owned(), weight: 1 }],
@@ -188,7 +189,7 @@ mod tests {
     }
 
     /// Asserts that the settings are refused with their field and what to change.
-    fn refuses(
+    pub(in crate::domain::template) fn refuses(
         api: ProviderApi,
         price: PriceType,
         field: &str,
@@ -204,7 +205,7 @@ mod tests {
         }
     }
 
-    fn own_template(launch: &mut LaunchSettings) {
+    pub(in crate::domain::template) fn own_template(launch: &mut LaunchSettings) {
         launch.launch_template = Some(LaunchTemplate { id: "lt-1".to_owned(), version: None });
     }
 
@@ -247,7 +248,7 @@ mod tests {
         refuses(api, PriceType::OnDemand, "maxSpotPrice", "priceType to spot", |launch| {
             launch.max_spot_price = Some("1".to_owned());
         });
-        refuses(api, PriceType::Spot, "tenancy", "spot", |launch| launch.tenancy = Some(Tenancy::Host));
+        refuses(api, PriceType::Spot, "tenancy", "spot", |launch| launch.placement.tenancy = Some(Tenancy::Host));
         for api in ProviderApi::ALL.into_iter().filter(|api| api.kind() == ProviderKind::Aws) {
             for share in [OnDemandShare::Percent(1), OnDemandShare::Rest] {
                 refuses(api, PriceType::OnDemand, "percentOnDemand", "priceType to spot", |launch| {
@@ -255,6 +256,18 @@ mod tests {
                 });
             }
         }
+    }
+
+    #[test]
+    fn zones_are_excluded_from_subnets_that_the_template_names() {
+        let api = ProviderApi::RunInstances;
+        let excluding = |launch: &mut LaunchSettings| launch.excluded_zones = vec!["us-east-1a".to_owned()];
+        assert!(check(&parts(api, PriceType::Spot, excluding)).is_ok());
+        refuses(api, PriceType::Spot, "excludedZones", "subnetId", |launch| {
+            excluding(launch);
+            own_template(launch);
+            launch.subnets.clear();
+        });
     }
 
     #[test]
@@ -268,11 +281,11 @@ mod tests {
     #[test]
     fn a_plain_launch_has_one_market_and_types_by_name() {
         let api = ProviderApi::RunInstances;
-        for (share, field) in [(OnDemandShare::Percent(20), "percentOnDemand"), (OnDemandShare::Rest, "priceType")] {
-            refuses(api, PriceType::Spot, field, "providerApi to EC2Fleet", |launch| {
-                launch.fleet.on_demand_share = share;
-            });
-        }
+        refuses(api, PriceType::Spot, "percentOnDemand", "providerApi to EC2Fleet", |launch| {
+            launch.fleet.on_demand_share = OnDemandShare::Percent(20);
+        });
+        let rest = |launch: &mut LaunchSettings| launch.fleet.on_demand_share = OnDemandShare::Rest;
+        assert!(check(&parts(api, PriceType::Spot, rest)).is_ok(), "one call after the other");
         let by_attributes = |launch: &mut LaunchSettings| {
             launch.instance_types.clear();
             launch.fleet.requirements = Some(InstanceRequirements::default());

@@ -103,6 +103,8 @@ pub enum PriceType {
     OnDemand,
     /// At the spot price, until it is returned or taken away.
     Spot,
+    /// By a capacity reservation, which costs the same empty or full. Of hosts AWS says that they are on demand.
+    Reserved,
 }
 
 impl PriceType {
@@ -111,7 +113,13 @@ impl PriceType {
         match self {
             Self::OnDemand => "ondemand",
             Self::Spot => "spot",
+            Self::Reserved => "reserved",
         }
+    }
+
+    /// Returns whether hosts may be taken away.
+    pub const fn is_spot(self) -> bool {
+        matches!(self, Self::Spot)
     }
 }
 
@@ -209,6 +217,11 @@ impl Template {
     /// Returns how the hosts are paid for.
     pub fn price_type(&self) -> PriceType {
         self.0.price_type
+    }
+
+    /// Returns the markets that hosts are asked from, each for what the ones before it did not give.
+    pub fn markets(&self) -> Vec<PriceType> {
+        self.0.markets()
     }
 
     /// Returns how the hosts are launched.

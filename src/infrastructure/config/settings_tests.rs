@@ -426,7 +426,7 @@ fn the_samples_can_be_loaded() {
     let settings = Settings::load(&Overrides::default(), &variables.cloned().collect()).unwrap();
     assert_eq!(settings.warnings, [] as [String; 0]);
     assert_eq!(settings.aws.region.as_deref(), Some("eu-west-1"));
-    for (name, count) in [("awsprov_templates.json", 3), ("fleet_templates.json", 7)] {
+    for (name, count) in [("awsprov_templates.json", 3), ("fleet_templates.json", 9)] {
         let catalogue = templates::FileCatalogue::new(
             settings.folders.config.clone(),
             settings.instance.clone(),

@@ -159,7 +159,7 @@ fn template_entry(template: &Template) -> TemplateEntry {
         attributes: Ordered(attributes.collect()),
         vm_types: Ordered(vm_types),
         instance_tags: tags.join(";"),
-        pgrp_name: launch.placement_group.clone(),
+        pgrp_name: launch.placement.group.clone(),
         on_demand_capacity: 0,
         priority: template.priority(),
     }

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::domain::Timestamp;
 use crate::domain::machine::MachineStatus;
-use crate::domain::template::{Attributes, LaunchSettings, MaxNumber, PriceType, ProviderApi, TemplateParts};
+use crate::domain::template::{
+    Attributes, LaunchSettings, MaxNumber, Placement, PriceType, ProviderApi, TemplateParts,
+};
 
 const REQUEST: &str = "req-6b1f2c4e-2a51-4c3e-9d52-1f0a7c9be101";
 
@@ -79,7 +81,7 @@ fn what_a_template_adds_is_told_in_the_operators_order() {
     let launch = LaunchSettings {
         instance_types: vec![weighted("m6i.xlarge", 1), weighted("c6i.2xlarge", 2)],
         tags: [("project", "risk"), ("owner", "grid")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
-        placement_group: Some("near".to_owned()),
+        placement: Placement { group: Some("near".to_owned()), ..Placement::default() },
         ..LaunchSettings::default()
     };
     let text = serde_json::to_string(&listing(template(launch, Some(5)))).unwrap();

@@ -30,7 +30,7 @@ use crate::application::ports::{
 };
 use crate::domain::failure::AttemptVerdict;
 use crate::domain::request::{Attempt, LaunchPlan, Pool, Refusal};
-use crate::domain::template::{AllocationStrategy, OnDemandShare, PriceType, ProviderApi, Template};
+use crate::domain::template::{AllocationStrategy, OnDemandShare, ProviderApi, Template};
 use crate::domain::{FailureClass, InstallationId, MachineId};
 
 const CREATE: &str = "CreateAutoScalingGroup";
@@ -94,7 +94,7 @@ fn creation(
         .set_context(frozen.fleet.context.clone());
     match attempt.pools.as_slice() {
         [first, rest @ ..]
-            if first.price_type == PriceType::OnDemand
+            if !first.price_type.is_spot()
                 && plan.weights.is_empty()
                 && first.instance_type.is_none()
                 && frozen.fleet.requirements.is_none()
@@ -146,8 +146,8 @@ fn mixed(attempt: &Attempt, plan: &LaunchPlan, frozen: &FrozenParameters, source
 }
 
 fn distribution(attempt: &Attempt, frozen: &FrozenParameters) -> InstancesDistribution {
-    let has = |market| attempt.pools.iter().any(|pool| pool.price_type == market);
-    let percent = match (has(PriceType::OnDemand), has(PriceType::Spot), frozen.fleet.on_demand_share) {
+    let has = |spot| attempt.pools.iter().any(|pool| pool.price_type.is_spot() == spot);
+    let percent = match (has(false), has(true), frozen.fleet.on_demand_share) {
         (true, true, OnDemandShare::Percent(percent)) => i32::from(percent),
         (true, false, _) => 100,
         _ => 0,
@@ -178,7 +178,7 @@ fn distribution(attempt: &Attempt, frozen: &FrozenParameters) -> InstancesDistri
         .on_demand_allocation_strategy(on_demand)
         .spot_allocation_strategy(spot)
         .set_spot_instance_pools(fleet.pools_count.map(|count| i32::try_from(count).unwrap_or(i32::MAX)))
-        .set_spot_max_price(frozen.max_spot_price.clone().filter(|_| has(PriceType::Spot)))
+        .set_spot_max_price(frozen.max_spot_price.clone().filter(|_| has(true)))
         .build()
 }
 

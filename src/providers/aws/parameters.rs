@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::application::ProviderError;
-use crate::domain::template::{FleetSettings, MetadataOptions, NativeRequests, NetworkInterface, Tenancy, Volume};
+use crate::domain::template::{
+    CapacityReservation, CpuFeatures, FleetSettings, MetadataOptions, NativeRequests, NetworkInterface, Placement,
+    Volume,
+};
 use crate::domain::{Digest, FailureClass};
 
 /// The form of [`FrozenParameters`] that this binary writes and reads.
@@ -44,8 +47,8 @@ pub(super) struct FrozenParameters {
     pub(super) volumes: Vec<Volume>,
     pub(super) ebs_optimized: Option<bool>,
     pub(super) monitoring: Option<bool>,
-    pub(super) placement_group: Option<String>,
-    pub(super) tenancy: Option<Tenancy>,
+    #[serde(flatten)]
+    pub(super) placement: Placement,
     pub(super) interface: Option<NetworkInterface>,
     pub(super) public_ip: Option<bool>,
     pub(super) max_spot_price: Option<String>,
@@ -53,6 +56,11 @@ pub(super) struct FrozenParameters {
     pub(super) metadata: MetadataOptions,
     /// By instance type; empty when the types' own figures do.
     pub(super) cpu: BTreeMap<String, Cpu>,
+    #[serde(skip_serializing_if = "CpuFeatures::is_default")]
+    pub(super) cpu_features: CpuFeatures,
+    /// What the template says; what is said of a market follows from it.
+    #[serde(skip_serializing_if = "CapacityReservation::is_default")]
+    pub(super) capacity_reservation: CapacityReservation,
     /// What a fleet or group is asked for besides.
     #[serde(skip_serializing_if = "FleetSettings::is_default")]
     pub(super) fleet: FleetSettings,

@@ -1,6 +1,7 @@
 //! Resolves what a template names by alias, and freezes it for one request (R-4, R-21, R-50).
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use aws_sdk_ec2::types::InstanceType;
 
@@ -8,7 +9,7 @@ use super::client::Clients;
 use super::error::{incomplete, provider_error};
 use super::parameters::{Cpu, FrozenParameters, FrozenTemplate, SCHEMA};
 use super::retry::{self, Policy};
-use super::{roles, tags, user_data};
+use super::{roles, tags, user_data, zones};
 use crate::application::ProviderError;
 use crate::application::ports::Owner;
 use crate::application::settings::AwsSettings;
@@ -41,12 +42,14 @@ pub(super) async fn of_one_pool_at_a_time(
 ) -> Result<LaunchPlan, ProviderError> {
     let parameters = stored(clients, settings, template, owner).await?;
     let launch = template.launch();
-    let tiers = pools(launch, &launch.instance_types, template.price_type()).into_iter().map(|pool| vec![pool]);
+    let subnets = zones::subnets(clients, Policy::describes(settings), launch).await?;
+    let markets = template.markets().into_iter();
+    let tiers = markets.flat_map(|market| pools(&subnets, &launch.instance_types, market)).map(|pool| vec![pool]);
     Ok(LaunchPlan { tiers: tiers.collect(), parameters, ..LaunchPlan::default() })
 }
 
-/// Returns the plan of a way that asks many pools in one call: those of all markets together where each has its share, one
-/// market after the other where on-demand hosts stand in for spot hosts.
+/// Returns the plan of a way that asks many pools in one call: those of both markets together where each has its share, else
+/// one market after the other.
 ///
 /// # Errors
 /// Those of [`frozen`], of the tags and of the boot script.
@@ -59,14 +62,15 @@ pub(super) async fn of_fleet(
     let parameters = stored(clients, settings, template, owner).await?;
     let launch = template.launch();
     let fleet = &launch.fleet;
-    let first = pools(launch, &launch.instance_types, template.price_type());
-    let other_types = if fleet.on_demand_types.is_empty() { &launch.instance_types } else { &fleet.on_demand_types };
-    let on_demand = || pools(launch, other_types, PriceType::OnDemand);
-    let tiers = match fleet.on_demand_share {
-        OnDemandShare::None => vec![first],
-        OnDemandShare::Percent(_) => vec![first.into_iter().chain(on_demand()).collect()],
-        OnDemandShare::Rest => vec![first, on_demand()],
+    let subnets = zones::subnets(clients, Policy::describes(settings), launch).await?;
+    let of_market = |market| {
+        let other_types = market == PriceType::OnDemand && !fleet.on_demand_types.is_empty();
+        pools(&subnets, if other_types { &fleet.on_demand_types } else { &launch.instance_types }, market)
     };
+    let mut tiers: Vec<Vec<Pool>> = template.markets().into_iter().map(of_market).collect();
+    if let (OnDemandShare::Percent(_), [first]) = (fleet.on_demand_share, tiers.as_mut_slice()) {
+        first.extend(of_market(PriceType::OnDemand));
+    }
     let weighted = launch.instance_types.iter().chain(&fleet.on_demand_types).filter(|kind| kind.weight != 1);
     Ok(LaunchPlan {
         tiers,
@@ -101,11 +105,11 @@ async fn stored(
 }
 
 /// Returns where to ask, in the operator's order: all subnets for the first type, then the next type.
-pub(super) fn pools(launch: &LaunchSettings, types: &[WeightedType], price_type: PriceType) -> Vec<Pool> {
+pub(super) fn pools(subnets: &[String], types: &[WeightedType], price_type: PriceType) -> Vec<Pool> {
     let or_the_template = |names: Vec<String>| -> Vec<Option<String>> {
         if names.is_empty() { vec![None] } else { names.into_iter().map(Some).collect() }
     };
-    let subnets = or_the_template(launch.subnets.clone());
+    let subnets = or_the_template(subnets.to_vec());
     or_the_template(types.iter().map(|kind| kind.name.clone()).collect())
         .into_iter()
         .flat_map(|instance_type| {
@@ -147,9 +151,9 @@ pub(super) async fn frozen(
         Some(template) => Some(numbered(clients, policy, template).await?),
         None => None,
     };
-    let cpu = match launch.threads_per_core {
-        Some(threads) => cpu(clients, policy, launch, i32::from(threads)).await?,
-        None => BTreeMap::new(),
+    let cpu = match (launch.threads_per_core, launch.core_count) {
+        (None, None) => BTreeMap::new(),
+        (threads, cores) => cpu(clients, policy, launch, threads, cores).await?,
     };
     Ok(FrozenParameters {
         schema: SCHEMA,
@@ -162,14 +166,15 @@ pub(super) async fn frozen(
         volumes,
         ebs_optimized: launch.ebs_optimized,
         monitoring: launch.monitoring,
-        placement_group: launch.placement_group.clone(),
-        tenancy: launch.tenancy,
+        placement: launch.placement.clone(),
         interface: launch.interface,
         public_ip: launch.public_ip,
         max_spot_price: launch.max_spot_price.clone(),
         launch_template,
         metadata: launch.metadata.clone(),
         cpu,
+        cpu_features: launch.cpu_features,
+        capacity_reservation: launch.capacity_reservation.clone(),
         fleet: launch.fleet.clone(),
         native: launch.native.clone(),
     })
@@ -234,19 +239,26 @@ async fn numbered(
     Ok(FrozenTemplate { id: id.clone(), version: number.to_string() })
 }
 
-/// Cores and threads of each type: AWS takes threads only together with the number of cores.
+/// Cores and threads of each type: AWS takes the two only together.
 async fn cpu(
     clients: &Clients,
     policy: Policy,
     launch: &LaunchSettings,
-    threads: i32,
+    threads: Option<u8>,
+    cores: Option<NonZeroU32>,
 ) -> Result<BTreeMap<String, Cpu>, ProviderError> {
     if launch.instance_types.is_empty() {
-        let text = "threadsPerCore needs the instance type in the template (vmType); AWS asks for the number of cores";
+        let text = "threadsPerCore and coreCount need the instance type in the template (vmType); AWS asks for cores and \
+                    threads together";
         return Err(invalid("RunInstances", text.to_owned()));
     }
-    let names: Vec<InstanceType> =
-        launch.instance_types.iter().map(|kind| InstanceType::from(kind.name.as_str())).collect();
+    let mut names: Vec<InstanceType> = Vec::new();
+    for kind in launch.instance_types.iter().chain(&launch.fleet.on_demand_types) {
+        let name = InstanceType::from(kind.name.as_str());
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     let answer = retry::send(&clients.gate, TYPES, policy, || async {
         let answer = clients.ec2.describe_instance_types().set_instance_types(Some(names.clone())).send().await;
         answer.map_err(|error| provider_error(TYPES, &error))
@@ -258,12 +270,21 @@ async fn cpu(
         let info = found
             .and_then(|found| found.v_cpu_info())
             .ok_or_else(|| invalid(TYPES, format!("nothing is known of type {}", name.as_str())))?;
-        let valid = info.valid_threads_per_core();
-        if !valid.is_empty() && !valid.contains(&threads) {
-            let text = format!("type {} cannot have threadsPerCore {threads}; remove it", name.as_str());
-            return Err(invalid(TYPES, text));
-        }
-        let cores = info.default_cores().ok_or_else(|| incomplete(TYPES, "missing field default_cores"))?;
+        let chosen = |field: &str, wanted: Option<i32>, default: Option<i32>, valid: &[i32]| match wanted {
+            Some(number) if !valid.is_empty() && !valid.contains(&number) => {
+                let takes: Vec<String> = valid.iter().map(ToString::to_string).collect();
+                let takes = takes.join(", ");
+                let text = format!("type {} cannot have {field} {number}, but {takes}; correct it", name.as_str());
+                Err(invalid(TYPES, text))
+            }
+            Some(number) => Ok(number),
+            None => default.ok_or_else(|| incomplete(TYPES, "missing the type's own cores or threads")),
+        };
+        let cores = cores.and_then(|cores| i32::try_from(cores.get()).ok());
+        let threads = threads.map(i32::from);
+        let (valid_cores, valid_threads) = (info.valid_cores(), info.valid_threads_per_core());
+        let cores = chosen("coreCount", cores, info.default_cores(), valid_cores)?;
+        let threads = chosen("threadsPerCore", threads, info.default_threads_per_core(), valid_threads)?;
         cpu.insert(name.as_str().to_owned(), Cpu { cores, threads_per_core: threads });
     }
     Ok(cpu)

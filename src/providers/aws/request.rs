@@ -5,17 +5,18 @@
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, CpuOptionsRequest, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
-    InstanceInterruptionBehavior, InstanceMarketOptionsRequest, InstanceMetadataEndpointState,
-    InstanceMetadataOptionsRequest, InstanceMetadataTagsState, InstanceNetworkInterfaceSpecification, InstanceType,
-    LaunchTemplateSpecification, MarketType, Placement, RunInstancesMonitoringEnabled, ShutdownBehavior,
-    SpotInstanceType, SpotMarketOptions, VolumeType,
+    AmdSevSnpSpecification, BlockDeviceMapping, CapacityReservationSpecification, CpuOptionsRequest, EbsBlockDevice,
+    HttpTokensState, IamInstanceProfileSpecification, InstanceInterruptionBehavior, InstanceMarketOptionsRequest,
+    InstanceMetadataEndpointState, InstanceMetadataOptionsRequest, InstanceMetadataTagsState,
+    InstanceNetworkInterfaceSpecification, InstanceType, LaunchTemplateSpecification, MarketType,
+    NestedVirtualizationSpecification, Placement, RunInstancesMonitoringEnabled, ShutdownBehavior, SpotInstanceType,
+    SpotMarketOptions, VolumeType,
 };
 
-use super::parameters::FrozenParameters;
-use super::tags;
+use super::parameters::{Cpu, FrozenParameters};
+use super::{reservation, tags};
 use crate::domain::request::{Attempt, Pool};
-use crate::domain::template::{MetadataOptions, NetworkInterface, PriceType, Tenancy, Volume};
+use crate::domain::template::{Affinity, CpuFeatures, MetadataOptions, NetworkInterface, PriceType, Tenancy, Volume};
 
 /// Returns the call for one attempt, the token included. `user_data` is base64.
 pub(super) fn of_attempt(
@@ -31,6 +32,7 @@ pub(super) fn of_attempt(
     let groups = Some(frozen.security_groups.clone()).filter(|groups| beside && !groups.is_empty());
     let mappings: Vec<BlockDeviceMapping> = frozen.volumes.iter().map(mapping).collect();
     let cpu = pool.instance_type.as_ref().and_then(|kind| frozen.cpu.get(kind));
+    let reserved = reservation::parts(&reservation::of_pools(frozen, std::slice::from_ref(pool)));
     client
         .run_instances()
         .client_token(attempt.token.as_str())
@@ -44,7 +46,13 @@ pub(super) fn of_attempt(
         .set_security_group_ids(groups)
         .set_network_interfaces(Some(interfaces).filter(|list| !list.is_empty()))
         .set_block_device_mappings(Some(mappings).filter(|list| !list.is_empty()))
-        .set_instance_market_options((pool.price_type == PriceType::Spot).then(|| spot(frozen)))
+        .set_instance_market_options(market(frozen, pool))
+        .set_capacity_reservation_specification(reserved.map(|(preference, target)| {
+            CapacityReservationSpecification::builder()
+                .set_capacity_reservation_preference(preference)
+                .set_capacity_reservation_target(target)
+                .build()
+        }))
         .set_key_name(frozen.key_name.clone())
         .set_iam_instance_profile(frozen.instance_profile.as_deref().map(profile))
         .set_user_data(user_data)
@@ -52,12 +60,20 @@ pub(super) fn of_attempt(
         .metadata_options(metadata(&frozen.metadata))
         .set_monitoring(frozen.monitoring.map(|on| RunInstancesMonitoringEnabled::builder().enabled(on).build()))
         .set_ebs_optimized(frozen.ebs_optimized)
-        .set_cpu_options(cpu.map(|cpu| {
-            CpuOptionsRequest::builder().core_count(cpu.cores).threads_per_core(cpu.threads_per_core).build()
-        }))
+        .set_cpu_options(cpu_options(cpu, frozen.cpu_features))
         .set_launch_template(frozen.launch_template.as_ref().map(|template| {
             LaunchTemplateSpecification::builder().launch_template_id(&template.id).version(&template.version).build()
         }))
+}
+
+fn market(frozen: &FrozenParameters, pool: &Pool) -> Option<InstanceMarketOptionsRequest> {
+    match pool.price_type {
+        PriceType::Spot => Some(spot(frozen)),
+        PriceType::Reserved if frozen.capacity_reservation.block => {
+            Some(InstanceMarketOptionsRequest::builder().market_type(MarketType::CapacityBlock).build())
+        }
+        PriceType::Reserved | PriceType::OnDemand => None,
+    }
 }
 
 /// One-time and terminated when AWS takes it back, so that a request never comes to life again by itself.
@@ -80,15 +96,56 @@ fn profile(name_or_arn: &str) -> IamInstanceProfileSpecification {
 }
 
 fn placement(frozen: &FrozenParameters) -> Option<Placement> {
-    let tenancy = frozen.tenancy.map(|tenancy| match tenancy {
+    let placement = &frozen.placement;
+    (!placement.is_default()).then(|| {
+        Placement::builder()
+            .set_group_name(placement.group.clone())
+            .set_group_id(placement.group_id.clone())
+            .set_partition_number(placement.partition.map(i32::from))
+            .set_tenancy(placement.tenancy.map(tenancy))
+            .set_host_id(placement.host.clone())
+            .set_host_resource_group_arn(placement.host_group.clone())
+            .set_affinity(placement.affinity.map(|affinity| word(affinity).to_owned()))
+            .build()
+    })
+}
+
+/// Returns the tenancy as EC2 has it.
+pub(super) fn tenancy(tenancy: Tenancy) -> aws_sdk_ec2::types::Tenancy {
+    match tenancy {
         Tenancy::Default => aws_sdk_ec2::types::Tenancy::Default,
         Tenancy::Dedicated => aws_sdk_ec2::types::Tenancy::Dedicated,
         Tenancy::Host => aws_sdk_ec2::types::Tenancy::Host,
-    });
-    if frozen.placement_group.is_none() && tenancy.is_none() {
-        return None;
     }
-    Some(Placement::builder().set_group_name(frozen.placement_group.clone()).set_tenancy(tenancy).build())
+}
+
+/// Returns the word that EC2 has for an affinity.
+pub(super) fn word(affinity: Affinity) -> &'static str {
+    match affinity {
+        Affinity::Default => "default",
+        Affinity::Host => "host",
+    }
+}
+
+fn cpu_options(cpu: Option<&Cpu>, features: CpuFeatures) -> Option<CpuOptionsRequest> {
+    (cpu.is_some() || !features.is_default()).then(|| {
+        CpuOptionsRequest::builder()
+            .set_core_count(cpu.map(|cpu| cpu.cores))
+            .set_threads_per_core(cpu.map(|cpu| cpu.threads_per_core))
+            .set_amd_sev_snp(features.amd_sev_snp.map(sev_snp))
+            .set_nested_virtualization(features.nested_virtualization.map(nested))
+            .build()
+    })
+}
+
+/// Returns EC2's word for whether memory is encrypted by AMD's processors.
+pub(super) fn sev_snp(on: bool) -> AmdSevSnpSpecification {
+    if on { AmdSevSnpSpecification::Enabled } else { AmdSevSnpSpecification::Disabled }
+}
+
+/// Returns EC2's word for whether a host runs virtual machines.
+pub(super) fn nested(on: bool) -> NestedVirtualizationSpecification {
+    if on { NestedVirtualizationSpecification::Enabled } else { NestedVirtualizationSpecification::Disabled }
 }
 
 fn metadata(options: &MetadataOptions) -> InstanceMetadataOptionsRequest {

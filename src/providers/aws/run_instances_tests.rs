@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::application::settings::AwsSettings;
 use crate::domain::request::{AttemptState, Pool};
-use crate::domain::template::{MetadataOptions, NetworkInterface, PriceType, Tenancy, Volume};
+use crate::domain::template::{MetadataOptions, NetworkInterface, Placement, PriceType, Tenancy, Volume};
 use crate::domain::{ClientToken, Digest, Timestamp};
 use crate::providers::aws::fake::{FakeAws, Reply, Seen, described, instance, launched};
 use crate::providers::aws::parameters::{Cpu, FrozenTemplate, SCHEMA};
@@ -219,8 +219,11 @@ async fn every_other_field_of_a_template_acts() {
             instance_profile: Some("grid-host".to_owned()),
             ebs_optimized: Some(true),
             monitoring: Some(false),
-            placement_group: Some("pg".to_owned()),
-            tenancy: Some(Tenancy::Dedicated),
+            placement: Placement {
+                group: Some("pg".to_owned()),
+                tenancy: Some(Tenancy::Dedicated),
+                ..Placement::default()
+            },
             metadata,
             cpu,
             ..frozen()

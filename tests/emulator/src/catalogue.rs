@@ -48,6 +48,11 @@ impl Subnet {
         format!("{region}{}", self.zone)
     }
 
+    /// Returns the id of its zone; which letter that is differs from account to account, and here it is the order.
+    pub(crate) fn zone_id(&self) -> String {
+        format!("use1-az{}", u32::from(self.zone).saturating_sub(u32::from('a')) + 1)
+    }
+
     /// Takes an address; `again` takes those of ended hosts first.
     pub(crate) fn take(&mut self, again: bool) -> u32 {
         self.free = self.free.saturating_sub(1);

@@ -121,6 +121,8 @@ pub struct Launch {
     pub account: String,
     /// How it is paid for.
     pub market: Market,
+    /// The capacity reservation that it runs in.
+    pub reserved: Option<String>,
     /// When it was launched.
     pub at: Millis,
     /// When its instances are `running`.

@@ -15,6 +15,7 @@ use crate::groups::Groups;
 use crate::habits::Habits;
 use crate::instances::{Actor, End, Instance, Instances, Launch, Market, State};
 use crate::query::Parameters;
+use crate::reservations::Reservation;
 use crate::throttle::Buckets;
 
 /// How long a terminated instance can be seen (`aws-semantics.md` section 3).
@@ -91,6 +92,7 @@ impl Pool {
 /// What there is room for at one moment.
 pub(crate) struct Places {
     pools: Vec<Pool>,
+    reservations: Vec<Reservation>,
     used: HashMap<(Market, &'static str), u32>,
     free: Vec<u32>,
 }
@@ -104,6 +106,7 @@ pub(crate) struct World {
     pub(crate) catalogue: Catalogue,
     pub(crate) instances: Instances,
     pub(crate) pools: Vec<Pool>,
+    pub(crate) reservations: Vec<Reservation>,
     /// Virtual CPUs that may run, by market and family.
     pub(crate) quotas: HashMap<(Market, String), u32>,
     /// Virtual CPUs that run.
@@ -156,6 +159,8 @@ pub(crate) struct Order {
     pub(crate) zone: String,
     pub(crate) region: String,
     pub(crate) market: Market,
+    /// The capacity reservation that it runs in.
+    pub(crate) reserved: Option<String>,
     pub(crate) count: u32,
 }
 
@@ -170,6 +175,7 @@ impl World {
             catalogue,
             instances: Instances::default(),
             pools: Vec::new(),
+            reservations: Vec::new(),
             quotas: HashMap::new(),
             used: HashMap::new(),
             fleets: Fleets::default(),
@@ -202,8 +208,11 @@ impl World {
             subnet.free += 1;
             subnet.returned.push(instance.address);
         }
-        for pool in &mut self.pools {
+        for pool in self.pools.iter_mut().filter(|_| launch.reserved.is_none()) {
             pool.left += u32::from(pool.takes(&launch.instance_type, &launch.zone, launch.market));
+        }
+        for one in self.reservations.iter_mut().filter(|one| launch.reserved.as_ref() == Some(&one.id)) {
+            one.left += 1;
         }
         let (vcpus, family) = launch.vcpus;
         let used = self.used.entry((launch.market, family)).or_default();
@@ -226,21 +235,32 @@ impl World {
     /// Returns what there is room for.
     pub(crate) fn places(&self) -> Places {
         let free = self.catalogue.subnets.iter().map(|subnet| subnet.free).collect();
-        Places { pools: self.pools.clone(), used: self.used.clone(), free }
+        Places { pools: self.pools.clone(), reservations: self.reservations.clone(), used: self.used.clone(), free }
     }
 
     /// Gives back what was taken since, on trial.
     pub(crate) fn restore(&mut self, places: Places) {
-        (self.pools, self.used) = (places.pools, places.used);
+        (self.pools, self.reservations, self.used) = (places.pools, places.reservations, places.used);
         for (subnet, free) in self.catalogue.subnets.iter_mut().zip(places.free) {
             subnet.free = free;
         }
     }
 
-    /// Takes places and quota.
-    pub(crate) fn take_places(&mut self, kind: catalogue::InstanceType, zone: &str, market: Market, count: u32) {
-        for pool in self.pools.iter_mut().filter(|pool| pool.takes(kind.name, zone, market)) {
-            pool.left = pool.left.saturating_sub(count);
+    /// Takes places, those of a reservation where it runs in one, and quota.
+    pub(crate) fn take_places(
+        &mut self,
+        kind: catalogue::InstanceType,
+        zone: &str,
+        market: Market,
+        reserved: Option<&str>,
+        count: u32,
+    ) {
+        if let Some(id) = reserved {
+            self.take_reserved(id, count);
+        } else {
+            for pool in self.pools.iter_mut().filter(|pool| pool.takes(kind.name, zone, market)) {
+                pool.left = pool.left.saturating_sub(count);
+            }
         }
         *self.used.entry((market, kind.family())).or_default() += kind.vcpus * count;
     }
@@ -253,7 +273,7 @@ impl World {
             Some(subnet) => (0..order.count).map(|_| subnet.take(again)).collect(),
             None => Vec::new(),
         };
-        self.take_places(order.kind, &order.zone, order.market, order.count);
+        self.take_places(order.kind, &order.zone, order.market, order.reserved.as_deref(), order.count);
         let family = order.kind.family();
         let launch = Launch {
             reservation: format!("r-0{:016x}", self.instances.launches.len()),
@@ -271,6 +291,7 @@ impl World {
             region: order.region,
             account: order.account,
             market: order.market,
+            reserved: order.reserved,
             at: now,
             running_at: now + millis(self.settings.boot),
             addressed: self.addressed,

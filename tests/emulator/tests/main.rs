@@ -18,6 +18,7 @@ mod groups;
 mod http;
 mod launches;
 mod life;
+mod reservations;
 mod scale;
 mod spot_fleets;
 mod templates;

@@ -5,7 +5,7 @@
 use super::fields::Field;
 use super::fleet_file::FleetFile;
 use super::record::{Record, wrong};
-use super::{Dialect, Notes, fleets};
+use super::{Dialect, Notes, fleets, market};
 use crate::domain::DomainError;
 use crate::domain::template::{PriceType, ProviderApi, ProviderKind};
 use crate::infrastructure::config::document::Node;
@@ -106,7 +106,7 @@ pub(super) fn choose_api<'f>(
         return refused(Field::ProviderType, format!("'{}' is not this provider; it takes aws", short(&word)));
     }
     let fleet = fleet_type(record)?;
-    let said = price(record)?;
+    let said = price(record, notes)?;
     let file = match named {
         None | Some(Named::Ec2Fleet) => file,
         Some(_) => {
@@ -270,7 +270,15 @@ fn kinds(record: &Record<'_, '_>, spot: bool) -> (bool, bool) {
 }
 
 /// What the template says of the price, and whether it is heterogeneous; `None` when it says nothing.
-fn price(record: &Record<'_, '_>) -> Result<Option<(PriceType, bool)>, DomainError> {
+fn price(record: &Record<'_, '_>, notes: &mut Notes) -> Result<Option<(PriceType, bool)>, DomainError> {
+    let order = market::order(record)?;
+    if !order.is_empty() {
+        if record.has(Field::PriceType) {
+            notes.set_aside(Field::PriceType.name(), "marketOrder goes before it");
+        }
+        let spot = order.contains(&PriceType::Spot);
+        return Ok(Some((if spot { PriceType::Spot } else { PriceType::OnDemand }, false)));
+    }
     let Some(node) = record.get(Field::PriceType) else {
         let bid = record.text(Field::SpotPrice)?.and_then(|price| price.parse::<f64>().ok());
         return Ok(bid.filter(|price| *price > 0.0).map(|_| (PriceType::Spot, false)));

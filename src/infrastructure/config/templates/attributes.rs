@@ -50,7 +50,12 @@ pub(super) fn of(
             ))
         })
     };
-    let shapes = names.iter().map(|one| shape(&one.name)).collect::<Result<Vec<_>, _>>()?;
+    let mut shapes = names.iter().map(|one| shape(&one.name)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(cores) = launch::cores(record)? {
+        for shape in &mut shapes {
+            shape.cores = shape.cores.min(cores);
+        }
+    }
     Attributes::completed(entries, &shapes)
 }
 

@@ -4,8 +4,8 @@ use super::fields::{FIELDS, Fate};
 use super::file::{self, Reading};
 use super::*;
 use crate::domain::template::{
-    AllocationStrategy, FleetSettings, Image, LaunchSettings, LaunchTemplate, NetworkInterface, OnDemandShare,
-    PriceType, ProviderApi, ProviderKind, Template, Tenancy,
+    Affinity, AllocationStrategy, FleetSettings, Image, LaunchSettings, LaunchTemplate, NetworkInterface,
+    OnDemandShare, PriceType, ProviderApi, ProviderKind, ReservationPreference, ReservationTarget, Template, Tenancy,
 };
 use crate::infrastructure::instance_types::KnownInstanceTypes;
 
@@ -111,8 +111,19 @@ fn acting(name: &str) -> Option<Example> {
         "securityGroupIds" => ("\"sg-1,sg-2\"", |t| t.launch().security_groups == ["sg-1", "sg-2"]),
         "public_ip_assignment" => ("\"no\"", |t| t.launch().public_ip == Some(false)),
         "keyName" => ("\"key\"", |t| t.launch().key_name.as_deref() == Some("key")),
-        "placementGroupName" => ("\"pg\"", |t| t.launch().placement_group.as_deref() == Some("pg")),
-        "tenancy" => ("\"Dedicated\"", |t| t.launch().tenancy == Some(Tenancy::Dedicated)),
+        "placementGroupName" => ("\"pg\"", |t| t.launch().placement.group.as_deref() == Some("pg")),
+        "tenancy" => ("\"Dedicated\"", |t| t.launch().placement.tenancy == Some(Tenancy::Dedicated)),
+        "placementGroupId" => ("\"pg-1\"", |t| t.launch().placement.group_id.as_deref() == Some("pg-1")),
+        "partitionNumber" => ("\"3\"", |t| t.launch().placement.partition == Some(3)),
+        "hostId" => ("\"h-1\"", |t| t.launch().placement.host.as_deref() == Some("h-1")),
+        "hostResourceGroupArn" => ("\"arn:aws:resource-groups:us-east-1:1:group/hosts\"", |t| t.launch().placement.host_group.is_some()),
+        "affinity" => ("\"HOST\"", |t| t.launch().placement.affinity == Some(Affinity::Host)),
+        "excludedZones" => ("\"US-East-1a, use1-az2\"", |t| t.launch().excluded_zones == ["us-east-1a", "use1-az2"]),
+        "marketOrder" => (r#"["Reserved", "spot", "on_demand"]"#, |t| t.launch().market_order == [PriceType::Reserved, PriceType::Spot, PriceType::OnDemand] && t.price_type() == PriceType::Spot),
+        "capacityReservationPreference" => ("\"capacityReservationsOnly\"", |t| t.launch().capacity_reservation.preference == Some(ReservationPreference::Only)),
+        "capacityReservationId" => ("\"cr-1\"", |t| t.launch().capacity_reservation.target == Some(ReservationTarget::Id("cr-1".to_owned()))),
+        "capacityReservationResourceGroupArn" => ("\"arn:aws:resource-groups:us-east-1:1:group/ours\"", |t| matches!(t.launch().capacity_reservation.target, Some(ReservationTarget::Group(_)))),
+        "capacityBlock" => ("\"true\"", |t| t.launch().capacity_reservation.block),
         "interfaceType" => ("\"efa\"", |t| t.launch().interface == Some(NetworkInterface::Efa { count: 1 })),
         "efaCount" => ("2", |t| t.launch().interface.is_none()),
         "priceType" => ("\"spot\"", |t| t.price_type() == PriceType::Spot),
@@ -152,6 +163,9 @@ fn acting(name: &str) -> Option<Example> {
         "customVariables" => (r#"{"pair": "grid"}"#, |t| t.launch().native.call.members["KeyName"] == "grid"),
         "launchTemplateSpec" | "providerApiSpec" => (r#"{"KeyName": "grid"}"#, |t| t.launch().native.call.members["KeyName"] == "grid"),
         "launchTemplateSpecFile" | "providerApiSpecFile" => ("\"spec.json\"", |t| t.launch().native.call.members["KeyName"] == "grid"),
+        "coreCount" => ("\"2\"", |t| t.launch().core_count.is_some_and(|cores| cores.get() == 2)),
+        "amdSevSnp" => ("true", |t| t.launch().cpu_features.amd_sev_snp == Some(true)),
+        "nestedVirtualization" => ("\"no\"", |t| t.launch().cpu_features.nested_virtualization == Some(false)),
         _ => return None,
     };
     Some(launch)
@@ -169,6 +183,9 @@ fn beside(name: &str) -> &'static [(&'static str, &'static str)] {
         }
         "vmTypesPriority" | "context" => &[("providerApi", "\"EC2Fleet\"")],
         "abisInstanceRequirements" => &[("vmType", "")],
+        "partitionNumber" => &[("placementGroupName", "\"pg\"")],
+        "hostId" | "affinity" => &[("tenancy", "\"host\"")],
+        "capacityBlock" => &[("capacityReservationId", "\"cr-1\"")],
         "fleetRole" => &[("providerApi", "\"SpotFleet\"")],
         "customVariables" => &[("providerApiSpec", r#"{"KeyName": "{{ pair }}"}"#)],
         "spotFleetRequestExpiry" | "requestValidity" => {
@@ -262,6 +279,19 @@ fn values_that_a_field_does_not_take_are_refused_by_its_name() {
         ("launchTemplateId", &["\"template\""]),
         ("launchTemplateVersion", &["0", "\"latest\"", "1"]),
         ("threadsPerCore", &["0", "3"]),
+        ("coreCount", &["0", "\"all\""]),
+        ("amdSevSnp", &["\"perhaps\""]),
+        ("placementGroupId", &["\"near\""]),
+        ("partitionNumber", &["0", "8", "1"]),
+        ("hostId", &["\"host-1\"", "\"h-1\""]),
+        ("hostResourceGroupArn", &["\"arn:aws:iam::1:group/y\""]),
+        ("affinity", &["\"some\"", "\"host\""]),
+        ("excludedZones", &["\"a\"", "[1]", "\"us-east-1a;us-east-1b\""]),
+        ("marketOrder", &["\"cheap\"", "\"spot,Spot\"", "7"]),
+        ("capacityReservationPreference", &["\"targeted\""]),
+        ("capacityReservationId", &["\"r-1\""]),
+        ("capacityReservationResourceGroupArn", &["\"ours\""]),
+        ("capacityBlock", &["true", "\"all\""]),
         ("providerApi", &["\"MicroVM\"", "\"lambda_micro_vm\"", "\"Other\"", "\"EC2Fleets\""]),
         ("providerType", &["\"azure\""]),
         ("fleetType", &["\"eternal\""]),

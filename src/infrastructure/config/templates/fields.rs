@@ -82,7 +82,13 @@ fields! {
     PublicIpAssignment = "public_ip_assignment", ["publicIpAssignment", "associatePublicIpAddress"], Fate::Acts;
     KeyName = "keyName", ["key_name", "machine_ssh_key", "key_pair_name"], Fate::Acts;
     PlacementGroupName = "placementGroupName", ["placement_group_name"], Fate::Acts;
+    PlacementGroupId = "placementGroupId", ["placement_group_id"], Fate::Acts;
+    PartitionNumber = "partitionNumber", ["partition_number"], Fate::Acts;
     Tenancy = "tenancy", [], Fate::Acts;
+    HostId = "hostId", ["host_id"], Fate::Acts;
+    HostResourceGroupArn = "hostResourceGroupArn", ["host_resource_group_arn"], Fate::Acts;
+    Affinity = "affinity", [], Fate::Acts;
+    ExcludedZones = "excludedZones", ["excluded_zones", "excludedAvailabilityZones", "excluded_availability_zones"], Fate::Acts;
     InterfaceType = "interfaceType", ["interface_type"], Fate::Acts;
     EfaCount = "efaCount", ["efa_count"], Fate::Acts;
     Context = "context", [], Fate::Acts;
@@ -91,6 +97,11 @@ fields! {
     SpotPrice = "spotPrice", ["spot_price"], Fate::Acts;
     MaxSpotPrice = "maxSpotPrice", ["max_spot_price", "maxPrice", "max_price"], Fate::Acts;
     MarketSpotPrice = "marketSpotPrice", [], Fate::Describes;
+    MarketOrder = "marketOrder", ["market_order"], Fate::Acts;
+    CapacityReservationPreference = "capacityReservationPreference", ["capacity_reservation_preference"], Fate::Acts;
+    CapacityReservationId = "capacityReservationId", ["capacity_reservation_id"], Fate::Acts;
+    CapacityReservationGroup = "capacityReservationResourceGroupArn", ["capacity_reservation_resource_group_arn"], Fate::Acts;
+    CapacityBlock = "capacityBlock", ["capacity_block"], Fate::Acts;
     DurationInHours = "durationInHours", [], Fate::SetAside("AWS has no spot blocks any more");
     FleetRole = "fleetRole", ["fleet_role"], Fate::Acts;
     AllocationStrategy = "allocationStrategy", ["allocation_strategy"], Fate::Acts;
@@ -139,10 +150,13 @@ fields! {
     Volumes = "volumes", [], Fate::Acts;
     MetadataOptions = "metadataOptions", ["metadata_options"], Fate::Acts;
     ThreadsPerCore = "threadsPerCore", ["threads_per_core"], Fate::Acts;
+    CoreCount = "coreCount", ["core_count"], Fate::Acts;
+    AmdSevSnp = "amdSevSnp", ["amd_sev_snp"], Fate::Acts;
+    NestedVirtualization = "nestedVirtualization", ["nested_virtualization"], Fate::Acts;
 }
 
 /// The longest spelling of any field without its underscores.
-const LONGEST: usize = 32;
+const LONGEST: usize = 40;
 
 /// A spelling in lower case and without underscores.
 type Plain = ([u8; LONGEST], usize);

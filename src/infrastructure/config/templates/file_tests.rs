@@ -264,6 +264,7 @@ fn attributes_that_are_left_out_come_from_the_instance_types() {
     for (members, wanted) in [
         (r#""vmType": "m6i.4xlarge""#, "type=X86_64 ncpus=8 nram=65536 ncores=1"),
         (r#""vmType": "m6i.4xlarge", "threadsPerCore": 1"#, "type=X86_64 ncpus=8 nram=65536 ncores=1"),
+        (r#""vmType": "m6i.4xlarge", "coreCount": 6"#, "type=X86_64 ncpus=6 nram=65536 ncores=1"),
         (r#""vmType": "c7a.xlarge", "attributes": {}"#, "type=X86_64 ncpus=4 nram=8192 ncores=1"),
         (
             r#""vmTypes": {"m6i.xlarge": 1, "c6i.2xlarge": 1, "r6i.large": 1}"#,

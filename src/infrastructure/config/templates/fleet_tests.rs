@@ -162,6 +162,8 @@ fn the_on_demand_share_is_a_percentage_or_the_rest() {
             assert_eq!(fleet(&template).on_demand_share, wanted, "{members:?}");
         }
     }
+    let (template, _) = taken(&[RUN, MIXED]);
+    assert_eq!(template.markets(), [PriceType::Spot, PriceType::OnDemand], "one call after the other");
     let (template, notes) = taken(&[MIXED, ("percentOnDemand", "0")]);
     assert!(template.price_type() == PriceType::Spot && notes.contains("no host is on demand"), "{notes}");
     for (members, words) in [
@@ -170,7 +172,6 @@ fn the_on_demand_share_is_a_percentage_or_the_rest() {
         (&[("onDemandTargetCapacityRatio", "0.5")], ["onDemandTargetCapacityRatio", "set priceType to spot"]),
         (&[RUN, SPOT, ("percentOnDemand", "20")], ["percentOnDemand", "providerApi to EC2Fleet"]),
         (&[RUN, SPOT, ("onDemandTargetCapacityRatio", "0.5")], ["onDemandTargetCapacityRatio", "to EC2Fleet"]),
-        (&[RUN, MIXED], ["priceType", "providerApi to EC2Fleet"]),
         (&[SPOT, ("percentOnDemand", "101")], ["percentOnDemand", "0 to 100"]),
         (&[SPOT, ("percentOnDemand", "12.5")], ["percentOnDemand", "0 to 100"]),
         (&[SPOT, ("onDemandTargetCapacityRatio", "1.5")], ["onDemandTargetCapacityRatio", "0 to 1"]),
@@ -179,6 +180,24 @@ fn the_on_demand_share_is_a_percentage_or_the_rest() {
         let reason = refusal(members);
         assert!(words.iter().all(|word| reason.contains(word)), "{members:?}: {reason}");
     }
+}
+
+#[test]
+fn the_market_order_goes_before_the_price_type_and_gives_on_demand_types_an_effect() {
+    let order = ("marketOrder", r#"["reserved", "spot", "on-demand"]"#);
+    let (template, notes) = taken(&[EC2, MIXED, order, ("vmTypesOnDemand", r#"{"c6i.large": 1}"#)]);
+    assert_eq!(template.markets(), [PriceType::Reserved, PriceType::Spot, PriceType::OnDemand]);
+    assert_eq!((fleet(&template).on_demand_share, fleet(&template).on_demand_types.len()), (OnDemandShare::None, 1));
+    assert!(
+        notes.contains("priceType has no effect: marketOrder goes before it") && !notes.contains("vmTypes"),
+        "{notes}"
+    );
+    let (template, _) = taken(&[("marketOrder", "\"reserved,on-demand\"")]);
+    assert_eq!((template.api(), template.price_type()), (ProviderApi::RunInstances, PriceType::OnDemand));
+    let reason = refusal(&[GROUP, order]);
+    assert!(reason.contains("marketOrder") && reason.contains("fleetType instant"), "{reason}");
+    let reason = refusal(&[EC2, ("marketOrder", "\"spot,on-demand\""), ("percentOnDemand", "20")]);
+    assert!(reason.contains("percentOnDemand") && reason.contains("marketOrder"), "{reason}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::api::Choice;
 use super::fields::Field;
 use super::launch::{is_type, weighted_types};
 use super::record::{Record, wrong};
-use super::requirements;
+use super::{market, requirements};
 use crate::domain::DomainError;
 use crate::domain::template::{AllocationStrategy, FleetSettings, OnDemandShare, PriceType, ProviderApi, WeightedType};
 use crate::infrastructure::config::document::Node;
@@ -45,8 +45,7 @@ const STRATEGIES: [(&str, AllocationStrategy); 6] = [
 
 const NO_FLEET: &str = "it has an effect on fleets and groups only, and this template is launched with RunInstances";
 const NO_SPOT: &str = "it is about spot hosts, and these are on demand";
-const NO_ON_DEMAND: &str =
-    "there are no on-demand hosts beside the spot hosts; percentOnDemand or priceType heterogeneous asks for some";
+const NO_ON_DEMAND: &str = "there are no on-demand hosts beside the spot hosts; percentOnDemand, priceType heterogeneous or marketOrder asks for some";
 
 fn refused<T>(field: Field, reason: impl Into<String>) -> Result<T, DomainError> {
     Err(DomainError::validation(field.name(), reason))
@@ -68,7 +67,10 @@ pub(super) fn read(
     notes: &mut Notes,
 ) -> Result<FleetSettings, DomainError> {
     let on_demand_share = share(record, choice, notes)?;
-    let mut fields = Fields { record, choice, share: on_demand_share, notes };
+    let all_spot = choice.price == PriceType::Spot
+        && on_demand_share == OnDemandShare::None
+        && !market::order(record)?.contains(&PriceType::OnDemand);
+    let mut fields = Fields { record, choice, all_spot, notes };
     let on_demand_types = match fields.acting(Field::VmTypesOnDemand) {
         Some(field) => weighted_types(record, field)?,
         None => Vec::new(),
@@ -160,7 +162,7 @@ fn share(record: &Record<'_, '_>, choice: Choice<'_>, notes: &mut Notes) -> Resu
 struct Fields<'r, 'n, 'a, 'f> {
     record: &'r Record<'n, 'a>,
     choice: Choice<'f>,
-    share: OnDemandShare,
+    all_spot: bool,
     notes: &'r mut Notes,
 }
 
@@ -182,7 +184,6 @@ impl Fields<'_, '_, '_, '_> {
     /// Why a field has no effect here.
     fn idle(&self, field: Field) -> Option<&'static str> {
         let api = self.choice.api;
-        let all_spot = self.choice.price == PriceType::Spot && self.share == OnDemandShare::None;
         match field {
             // A simulated template is checked as if it all counted.
             _ if api == ProviderApi::Simulated => None,
@@ -194,7 +195,7 @@ impl Fields<'_, '_, '_, '_> {
             Field::VmTypesOnDemand if self.choice.price == PriceType::OnDemand => {
                 Some("it names types beside those of spot hosts, and these are on demand; name them in vmTypes")
             }
-            Field::VmTypesOnDemand | Field::AllocationStrategyOnDemand if all_spot => Some(NO_ON_DEMAND),
+            Field::VmTypesOnDemand | Field::AllocationStrategyOnDemand if self.all_spot => Some(NO_ON_DEMAND),
             Field::PoolsCount if self.choice.price == PriceType::OnDemand => Some(NO_SPOT),
             Field::SpotFleetRequestExpiry | Field::RequestValidity => match api {
                 ProviderApi::Ec2FleetInstant => Some("an instant fleet is asked once and does not go on launching"),
@@ -296,8 +297,7 @@ impl Fields<'_, '_, '_, '_> {
             settings.spot_strategy = Some(AllocationStrategy::LowestPrice);
         }
         let by_priority = settings.spot_strategy == Some(AllocationStrategy::CapacityOptimizedPrioritized);
-        let all_spot = self.choice.price == PriceType::Spot && self.share == OnDemandShare::None;
-        if !settings.priorities.is_empty() && all_spot && !by_priority {
+        if !settings.priorities.is_empty() && self.all_spot && !by_priority {
             self.notes.set_aside(
                 Field::VmTypesPriority.name(),
                 "spot pools go by it with allocationStrategy capacityOptimizedPrioritized alone",

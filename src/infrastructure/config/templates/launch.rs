@@ -4,16 +4,17 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use super::api::Choice;
 use super::fields::Field;
 use super::record::{Record, whole, wrong};
-use super::{Notes, TemplateSettings, fleets, native, volumes};
+use super::{Notes, TemplateSettings, fleets, market, native, placement, volumes};
 use crate::domain::DomainError;
 use crate::domain::template::{
-    FleetSettings, Image, LaunchSettings, LaunchTemplate, MetadataOptions, NetworkInterface, PriceType, ProviderApi,
-    Tenancy, WeightedType,
+    CpuFeatures, FleetSettings, Image, LaunchSettings, LaunchTemplate, MetadataOptions, NetworkInterface, PriceType,
+    ProviderApi, WeightedType,
 };
 use crate::infrastructure::config::document::Node;
 use crate::infrastructure::config::tags;
@@ -44,14 +45,21 @@ pub(super) fn read(
         volumes: volumes::further(record)?,
         ebs_optimized: record.flag(Field::EbsOptimized)?,
         monitoring: record.flag(Field::MonitoringEnabled)?,
-        placement_group: limited(owned(Field::PlacementGroupName)?, Field::PlacementGroupName, 255)?,
-        tenancy: tenancy(record)?,
+        placement: placement::read(record)?,
         interface: interface(record, notes)?,
         public_ip: record.flag(Field::PublicIpAssignment)?,
         max_spot_price: max_price(record, choice, notes)?,
         launch_template: launch_template(record, choice, notes)?,
         metadata: metadata_options(record)?,
         threads_per_core: record.whole(Field::ThreadsPerCore, 1, 2)?.map(|threads| if threads == 1 { 1 } else { 2 }),
+        core_count: cores(record)?,
+        cpu_features: CpuFeatures {
+            amd_sev_snp: record.flag(Field::AmdSevSnp)?,
+            nested_virtualization: record.flag(Field::NestedVirtualization)?,
+        },
+        excluded_zones: placement::excluded_zones(record)?,
+        market_order: market::order(record)?,
+        capacity_reservation: market::reservation(record)?,
         fleet: FleetSettings::default(),
         native: native::read(record, choice.api, folder)?,
     };
@@ -70,7 +78,11 @@ fn refused<T>(field: Field, reason: impl Into<String>) -> Result<T, DomainError>
     Err(DomainError::validation(field.name(), reason))
 }
 
-fn limited(text: Option<String>, field: Field, longest: usize) -> Result<Option<String>, DomainError> {
+/// Returns a text that is no longer than AWS takes it.
+///
+/// # Errors
+/// [`DomainError::Validation`] naming the field.
+pub(super) fn limited(text: Option<String>, field: Field, longest: usize) -> Result<Option<String>, DomainError> {
     match text {
         Some(text) if text.chars().count() > longest => refused(field, format!("is longer than {longest} characters")),
         text => Ok(text),
@@ -82,6 +94,15 @@ pub(super) fn is_id(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|rest| {
         (1..=64).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     })
+}
+
+/// Returns how many physical cores of its type a host is to have, where the template says so.
+///
+/// # Errors
+/// [`DomainError::Validation`] naming the field.
+pub(super) fn cores(record: &Record<'_, '_>) -> Result<Option<NonZeroU32>, DomainError> {
+    let cores = record.whole(Field::CoreCount, 1, 1024)?.and_then(|cores| u32::try_from(cores).ok());
+    Ok(cores.and_then(NonZeroU32::new))
 }
 
 fn image(record: &Record<'_, '_>) -> Result<Option<Image>, DomainError> {
@@ -237,15 +258,6 @@ fn instance_tags(
         return refused(Field::InstanceTags, reason);
     }
     Ok(tags)
-}
-
-fn tenancy(record: &Record<'_, '_>) -> Result<Option<Tenancy>, DomainError> {
-    let Some(word) = record.text(Field::Tenancy)? else { return Ok(None) };
-    let words = [("default", Tenancy::Default), ("dedicated", Tenancy::Dedicated), ("host", Tenancy::Host)];
-    match words.into_iter().find(|(known, _)| same_word(known, &word)) {
-        Some((_, tenancy)) => Ok(Some(tenancy)),
-        None => refused(Field::Tenancy, format!("'{}' is not default, dedicated or host", short(&word))),
-    }
 }
 
 fn interface(record: &Record<'_, '_>, notes: &mut Notes) -> Result<Option<NetworkInterface>, DomainError> {

@@ -159,6 +159,12 @@ pub(super) fn target(parameters: &Parameters, before: Option<&Target>) -> Result
     let default = match parameters.get(&format!("{TARGET}DefaultTargetCapacityType")) {
         None => before.map_or(Market::OnDemand, |before| before.default),
         Some("spot") => Market::Spot,
+        Some("capacity-block") if parameters.get("Type") != Some("instant") => {
+            return Err(invalid("Capacity Blocks are supported for fleets of type instant only."));
+        }
+        Some("capacity-block") if said.on_demand.is_some() || said.spot.is_some() => {
+            return Err(invalid("Capacity Blocks have no on-demand or spot target capacity."));
+        }
         Some("on-demand" | "capacity-block" | "reserved-capacity") => Market::OnDemand,
         Some(other) => return Err(Refusal::invalid(format!("Invalid value '{other}' for DefaultTargetCapacityType."))),
     };

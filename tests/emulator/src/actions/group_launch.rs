@@ -199,7 +199,8 @@ fn one(
     if let Some(refusal) = refusal.filter(|_| count == 0) {
         return Err(refusal);
     }
-    let Checked { kind, image, market, mut tags, spot_tags } = checked;
+    let (_, reserved) = run_instances::places(world, &checked, &zone);
+    let Checked { kind, image, market, mut tags, spot_tags, .. } = checked;
     tags.extend(own);
     let order = Order {
         token: None,
@@ -216,6 +217,7 @@ fn one(
         zone,
         region,
         market,
+        reserved,
         count,
         subnet: subnet.id,
         parameters,

@@ -27,6 +27,11 @@ pub(super) fn describe(context: &mut Context<'_>) -> Result<String, Refusal> {
         xml.element("vCpuInfo", |xml| {
             xml.leaf("defaultVCpus", kind.vcpus).leaf("defaultCores", kind.vcpus / kind.threads_per_core);
             xml.leaf("defaultThreadsPerCore", kind.threads_per_core);
+            xml.element("validCores", |xml| {
+                for cores in 1..=kind.vcpus / kind.threads_per_core {
+                    xml.leaf("item", cores);
+                }
+            });
             xml.element("validThreadsPerCore", |xml| {
                 for threads in 1..=kind.threads_per_core {
                     xml.leaf("item", threads);

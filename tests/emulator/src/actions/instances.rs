@@ -132,13 +132,31 @@ pub(super) fn instance(xml: &mut Xml, sight: &Sight<'_>, garble: Option<Garble>)
         xml.leaf("availabilityZone", &launch.zone)
             .leaf("groupName", parameters.get("Placement.GroupName").unwrap_or_default())
             .leaf("tenancy", parameters.get("Placement.Tenancy").unwrap_or("default"));
+        for (leaf, name) in [
+            ("groupId", "GroupId"),
+            ("partitionNumber", "PartitionNumber"),
+            ("hostId", "HostId"),
+            ("hostResourceGroupArn", "HostResourceGroupArn"),
+            ("affinity", "Affinity"),
+        ] {
+            xml.leaf(leaf, parameters.get(&format!("Placement.{name}")));
+        }
     });
+    if let Some(cores) = parameters.get("CpuOptions.CoreCount") {
+        xml.element("cpuOptions", |xml| {
+            xml.leaf("coreCount", cores).leaf("threadsPerCore", parameters.get("CpuOptions.ThreadsPerCore"));
+        });
+    }
+    xml.leaf("capacityReservationId", launch.reserved.clone());
     if state != State::Terminated {
         xml.leaf("subnetId", &launch.subnet).leaf("vpcId", crate::catalogue::VPC).leaf("privateIpAddress", address);
     }
     let kind = crate::catalogue::instance_type(&launch.instance_type);
     xml.leaf("architecture", kind.map(|kind| kind.architecture)).leaf("rootDeviceType", "ebs");
     xml.leaf("virtualizationType", "hvm").leaf("clientToken", launch.token.clone().unwrap_or_default());
+    if parameters.get("InstanceMarketOptions.MarketType") == Some("capacity-block") {
+        xml.leaf("instanceLifecycle", "capacity-block");
+    }
     if launch.market == Market::Spot {
         xml.leaf("instanceLifecycle", "spot").leaf("spotInstanceRequestId", spot_request_id(number));
     }

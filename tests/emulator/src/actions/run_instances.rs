@@ -10,6 +10,7 @@ use crate::clock::Millis;
 use crate::instances::{Launch, Market, State};
 use crate::query::Parameters;
 use crate::refusal::Refusal;
+use crate::reservations::{self, Wanted};
 use crate::templates::merged;
 use crate::world::{Order, World};
 use crate::xml::Xml;
@@ -57,18 +58,19 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<String, Refusal> {
         let text = "Instance requirements are not supported by this operation.";
         return Err(Refusal::new("UnsupportedOperation", text));
     }
-    let Checked { kind, image, market, mut tags, spot_tags } = check(context, &parameters, most)?;
+    let mut checked = check(context, &parameters, most)?;
     if let Some((id, version)) = template {
-        tags.extend(template_tags(&id, version));
+        checked.tags.extend(template_tags(&id, version));
     }
+    let (room, reserved) = places(context.world, &checked, &zone);
+    let Checked { kind, image, market, tags, spot_tags, wanted } = checked;
     context.dry_run()?;
     let (left, quota) = context.world.quota_room(kind, market);
     if left < most {
         return Err(over_quota(market, quota));
     }
-    let room = context.world.room(kind.name, &zone, market);
     if room < least {
-        return Err(no_capacity(kind, &zone, market));
+        return Err(if wanted.is_some() { reservations::exceeded() } else { no_capacity(kind, &zone, market) });
     }
     if subnet.free < least {
         return Err(no_addresses(&subnet.id));
@@ -89,6 +91,7 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<String, Refusal> {
         zone,
         region: context.region.to_owned(),
         market,
+        reserved,
         count: most.min(room).min(subnet.free),
         subnet: subnet.id,
     };
@@ -104,6 +107,15 @@ pub(crate) struct Checked {
     pub(crate) market: Market,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) spot_tags: BTreeMap<String, String>,
+    /// The capacity reservations that it has to run in.
+    pub(crate) wanted: Option<Wanted>,
+}
+
+/// Returns how many places there are for what is to be launched, and the reservation that they are of.
+pub(crate) fn places(world: &World, what: &Checked, zone: &str) -> (u32, Option<String>) {
+    let Some(wanted) = &what.wanted else { return (world.room(what.kind.name, zone, what.market), None) };
+    let found = world.reservation_for(wanted, what.kind.name, zone);
+    found.map_or((0, None), |found| (found.left, Some(found.id.clone())))
 }
 
 /// Refuses what cannot be launched, whatever room there is.
@@ -113,15 +125,18 @@ pub(crate) fn check(context: &Context<'_>, parameters: &Parameters, most: u32) -
     let market = market(context, parameters, most)?;
     check_names(context, parameters)?;
     check_user_data(parameters)?;
+    check_cpu(kind, parameters)?;
+    reservations::check_placement(parameters)?;
+    let wanted = reservations::wanted(context.world, parameters)?;
     let mut tags = tags::specified(parameters)?;
     let spot_tags = tags.remove("spot-instances-request").unwrap_or_default();
-    Ok(Checked { kind, image, market, tags: tags.remove("instance").unwrap_or_default(), spot_tags })
+    Ok(Checked { kind, image, market, tags: tags.remove("instance").unwrap_or_default(), spot_tags, wanted })
 }
 
 /// Returns how many of so many there is room for, and what refuses the others.
 pub(crate) fn fitting(world: &World, what: &Checked, subnet: &str, zone: &str, wanted: u32) -> (u32, Option<Refusal>) {
     let (kind, market) = (what.kind, what.market);
-    let by_pool = world.room(kind.name, zone, market);
+    let (by_pool, _) = places(world, what, zone);
     let by_subnet = world.catalogue.subnet(subnet).map_or(0, |subnet| subnet.free);
     let (by_quota, quota) = world.quota_room(kind, market);
     let given = wanted.min(by_pool).min(by_subnet).min(by_quota);
@@ -129,6 +144,8 @@ pub(crate) fn fitting(world: &World, what: &Checked, subnet: &str, zone: &str, w
         None
     } else if given == by_quota {
         Some(over_quota(market, quota))
+    } else if given == by_pool && what.wanted.is_some() {
+        Some(reservations::exceeded())
     } else if given == by_pool {
         Some(no_capacity(kind, zone, market))
     } else {
@@ -260,7 +277,7 @@ fn image(context: &Context<'_>, parameters: &Parameters) -> Result<String, Refus
 
 fn market(context: &Context<'_>, parameters: &Parameters, most: u32) -> Result<Market, Refusal> {
     match parameters.get("InstanceMarketOptions.MarketType") {
-        None => return Ok(Market::OnDemand),
+        None | Some("capacity-block") => return Ok(Market::OnDemand),
         Some("spot") => {}
         Some(other) => return Err(Refusal::invalid(format!("Invalid value '{other}' for MarketType."))),
     }
@@ -284,6 +301,21 @@ fn market(context: &Context<'_>, parameters: &Parameters, most: u32) -> Result<M
         }
     }
     Ok(Market::Spot)
+}
+
+/// Cores and threads go together, and there are not more than the type has.
+fn check_cpu(kind: InstanceType, parameters: &Parameters) -> Result<(), Refusal> {
+    let (cores, threads) =
+        (parameters.number("CpuOptions.CoreCount")?, parameters.number("CpuOptions.ThreadsPerCore")?);
+    let (most_cores, most_threads) = (kind.vcpus / kind.threads_per_core, kind.threads_per_core);
+    match (cores, threads) {
+        (None, None) => Ok(()),
+        (Some(cores), Some(threads)) if (1..=most_cores).contains(&cores) && (1..=most_threads).contains(&threads) => {
+            Ok(())
+        }
+        (Some(_), Some(_)) => Err(Refusal::invalid(format!("The CPU options are not supported for {}.", kind.name))),
+        _ => Err(Refusal::combination("You must specify both CoreCount and ThreadsPerCore.")),
+    }
 }
 
 fn check_names(context: &Context<'_>, parameters: &Parameters) -> Result<(), Refusal> {

@@ -24,6 +24,7 @@ pub(super) fn describe(context: &mut Context<'_>) -> Result<String, Refusal> {
             "subnet-id" => found.retain(|subnet| filter.takes(&subnet.id)),
             "vpc-id" => found.retain(|_| filter.takes(VPC)),
             "availability-zone" => found.retain(|subnet| filter.takes(&subnet.zone_in(context.region))),
+            "availability-zone-id" => found.retain(|subnet| filter.takes(&subnet.zone_id())),
             "state" => found.retain(|_| filter.takes("available")),
             name => return Err(Refusal::invalid(format!("The filter '{name}' is invalid"))),
         }
@@ -33,6 +34,7 @@ pub(super) fn describe(context: &mut Context<'_>) -> Result<String, Refusal> {
         xml.leaf("subnetId", &subnet.id).leaf("state", "available").leaf("vpcId", VPC).leaf("ownerId", &world.account);
         xml.leaf("cidrBlock", format!("{}/12", Ipv4Addr::from(subnet.base & 0xFFF0_0000)));
         xml.leaf("availableIpAddressCount", subnet.free).leaf("availabilityZone", subnet.zone_in(context.region));
+        xml.leaf("availabilityZoneId", subnet.zone_id());
     });
     Ok(xml.into_text())
 }

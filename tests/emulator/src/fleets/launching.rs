@@ -44,7 +44,7 @@ impl Ready<'_> {
 
     fn room(&self, world: &World) -> u32 {
         let free = world.catalogue.subnet(&self.subnet).map_or(0, |subnet| subnet.free);
-        world.room(self.checked.kind.name, &self.zone, self.checked.market).min(free)
+        run_instances::places(world, &self.checked, &self.zone).0.min(free)
     }
 
     fn failure(&self, refusal: Refusal) -> Failure {
@@ -206,7 +206,8 @@ fn plan(
         let wanted = left.part(shares).hosts(slot.slot.weight).min(*cap);
         let (given, refusal) = run_instances::fitting(world, &slot.checked, &slot.subnet, &slot.zone, wanted);
         failures.extend(refusal.map(|refusal| slot.failure(refusal)));
-        world.take_places(kind, &slot.zone, market, given);
+        let (_, reserved) = run_instances::places(world, &slot.checked, &slot.zone);
+        world.take_places(kind, &slot.zone, market, reserved.as_deref(), given);
         if let Some(subnet) = world.catalogue.subnet_mut(&slot.subnet) {
             subnet.free -= given;
         }
@@ -218,7 +219,8 @@ fn plan(
 }
 
 fn launch(world: &mut World, spec: &Spec, ready: Ready<'_>, count: u32) -> Group {
-    let Checked { kind, image, market, tags, spot_tags } = ready.checked;
+    let (_, reserved) = run_instances::places(world, &ready.checked, &ready.zone);
+    let Checked { kind, image, market, tags, spot_tags, .. } = ready.checked;
     let order = Order {
         token: None,
         zonal: false,
@@ -236,6 +238,7 @@ fn launch(world: &mut World, spec: &Spec, ready: Ready<'_>, count: u32) -> Group
         zone: ready.zone,
         region: spec.region.clone(),
         market,
+        reserved,
         count,
     };
     let launch = world.launch(order);

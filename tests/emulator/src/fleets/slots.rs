@@ -96,7 +96,7 @@ pub(crate) fn of_configs(
         parameters.required(&format!("{prefix}Version"))?;
         let (_, template, version) = world.catalogue.meant_template(parameters, &prefix)?;
         versions.push(version);
-        check_template(template, version, rules)?;
+        check_template(template, version, parameters, rules)?;
         let data = &template.versions[&version];
         let overrides = parameters.prefixes(&format!("{config}Overrides"));
         let places: Vec<Option<String>> =
@@ -145,8 +145,20 @@ fn below(parameters: &Parameters, prefix: &str) -> BTreeMap<String, String> {
     found.map(|(name, value)| (name[prefix.len()..].to_owned(), value.clone())).collect()
 }
 
-fn check_template(template: &LaunchTemplate, version: u32, rules: Rules<'_>) -> Result<(), Refusal> {
-    let has_market = template.versions[&version].keys().any(|name| name.starts_with("InstanceMarketOptions."));
+fn check_template(
+    template: &LaunchTemplate,
+    version: u32,
+    parameters: &Parameters,
+    rules: Rules<'_>,
+) -> Result<(), Refusal> {
+    let data = &template.versions[&version];
+    let into_block = parameters.get("TargetCapacitySpecification.DefaultTargetCapacityType") == Some("capacity-block");
+    if into_block {
+        let is_block = data.get("InstanceMarketOptions.MarketType").is_some_and(|market| market == "capacity-block");
+        let text = "The launch template of a fleet into a Capacity Block must say so in its market type.";
+        return if is_block { Ok(()) } else { Err(rules.refuse(text)) };
+    }
+    let has_market = data.keys().any(|name| name.starts_with("InstanceMarketOptions."));
     if has_market {
         let text = "The launch template of a fleet must not say on which market its instances are bought.";
         return Err(rules.refuse(text));
