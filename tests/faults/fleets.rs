@@ -71,7 +71,7 @@ pub(super) fn on_ways(names: &[&str], body: impl Fn(&Bench, &str)) {
 }
 
 /// The names of all of them.
-pub(super) fn all() -> Vec<&'static str> {
+pub(crate) fn all() -> Vec<&'static str> {
     ways().iter().map(|(name, _)| *name).collect()
 }
 
