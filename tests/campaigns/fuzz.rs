@@ -1,5 +1,5 @@
-//! The fault fuzz: one emulated day of calls by several processes at a time, on a cloud that goes wrong at random; then
-//! the oracle judges.
+//! The fault fuzz: one emulated day of calls by several processes at a time, for hosts by every way, on a cloud that goes
+//! wrong at random; then the oracle judges.
 //!
 //! `HOSTFACTORY_TEST_TRIALS=n` runs n seeds on each store, `HOSTFACTORY_TEST_SEED=n` begins with that seed; it is the whole
 //! of what is drawn, up to the order in which processes that run together come to the emulator.
@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use super::oracle;
 use crate::draw::{self, Draw};
 use crate::faults::bench::{Bench, Running, stores};
-use crate::faults::words::template;
+use crate::faults::fleets;
+use crate::faults::words::{order_from, template};
 use crate::support::say;
 
 /// The seeds that are run when nobody says how many, on each store.
@@ -22,6 +23,39 @@ const SEEDS: u64 = 2;
 const ROUNDS: u64 = 24;
 /// What goes wrong, of a hundred calls or rounds.
 const WRONG: u64 = 20;
+/// How long a call goes on beginning something: what waits for a fleet waits for a clock that stands still.
+const SOFT_BUDGET_SECONDS: u64 = 2;
+/// What may be forbidden for a while.
+const FORBIDDEN: [&str; 9] = [
+    "RunInstances",
+    "TerminateInstances",
+    "CreateFleet",
+    "ModifyFleet",
+    "DeleteFleets",
+    "RequestSpotFleet",
+    "CancelSpotFleetRequests",
+    "CreateAutoScalingGroup",
+    "TerminateInstanceInAutoScalingGroup",
+];
+/// What is only asked, and may be answered with any refusal.
+const QUESTIONS: [&str; 5] = [
+    "DescribeInstances",
+    "DescribeFleets",
+    "DescribeSpotFleetRequests",
+    "DescribeAutoScalingGroups",
+    "DescribeScalingActivities",
+];
+
+/// The templates of a day: RunInstances, and one named after each of the other ways.
+fn templates() -> Vec<Value> {
+    let small = template("Small", &json!({"subnetId": SUBNETS, "vmType": "m6i.large"}));
+    let others = fleets::all().into_iter().map(|way| {
+        let mut template = fleets::template_of(way);
+        template["templateId"] = json!(way.replace(' ', "-"));
+        template
+    });
+    std::iter::once(small).chain(others).collect()
+}
 
 impl Draw {
     fn happens(&mut self) -> bool {
@@ -46,7 +80,10 @@ impl Draw {
             12 => Fault::empty().on("DescribeInstances"),
             13 => Fault::garble([Garble::Frozen, Garble::NoId, Garble::NoLaunchTime][self.index(3)]),
             14 => [Fault::page_loop(), Fault::bad_page(1)][self.index(2)].clone(),
-            _ => Fault::code(["RequestExpired", "AuthFailure", "SomethingNew"][self.index(3)]).on("DescribeInstances"),
+            _ => {
+                let code = self.of(&["RequestExpired", "AuthFailure", "SomethingNew"]);
+                Fault::code(code).on(self.of(&QUESTIONS))
+            }
         }
     }
 }
@@ -57,6 +94,7 @@ struct Day<'b> {
     draw: Draw,
     /// What was done, for whoever has to find out why.
     schedule: Vec<String>,
+    templates: Vec<String>,
     open: Vec<String>,
     held: BTreeMap<String, Value>,
 }
@@ -87,7 +125,7 @@ impl Day<'_> {
         }
         let zone = ["us-east-1a", "us-east-1b", "us-east-1c"][self.draw.index(3)];
         let (few, seconds) = (self.draw.small(0, 4), f64::from(self.draw.small(0, 90)));
-        let denied = ["RunInstances", "TerminateInstances"][self.draw.index(2)];
+        let denied = self.draw.of(&FORBIDDEN);
         let edits = [
             Edit::Pool { instance_type: "*".to_owned(), zone: zone.to_owned(), market: None, places: few },
             Edit::SubnetFree { subnet: SUBNETS[self.draw.index(3)].to_owned(), addresses: few },
@@ -95,6 +133,11 @@ impl Day<'_> {
             Edit::Lag { seconds },
             Edit::TagLag { seconds },
             Edit::Boot { seconds: seconds * 3.0 },
+            Edit::Refill { seconds },
+            Edit::MemberLag { seconds },
+            Edit::FleetFill { seconds },
+            Edit::FleetModifying { seconds },
+            Edit::GroupDelay { seconds },
             Edit::Unauthorized { action: denied.to_owned(), on: true },
             Edit::ExpireCredentials { access_key: self.bench.keys().remove(0), on: true },
             Edit::Throttling { on: true },
@@ -124,14 +167,20 @@ impl Day<'_> {
     /// The world as it should be.
     fn mend(&mut self) {
         self.bench.emulator.clear_faults();
+        for action in FORBIDDEN {
+            self.bench.emulator.unauthorized(action, false);
+        }
         let fine = [
             Edit::NoPools,
             Edit::Quota { market: Market::OnDemand, family: "standard".to_owned(), vcpus: 100_000 },
             Edit::Lag { seconds: 0.0 },
             Edit::TagLag { seconds: 0.0 },
             Edit::Boot { seconds: 20.0 },
-            Edit::Unauthorized { action: "RunInstances".to_owned(), on: false },
-            Edit::Unauthorized { action: "TerminateInstances".to_owned(), on: false },
+            Edit::Refill { seconds: 1.0 },
+            Edit::MemberLag { seconds: 0.0 },
+            Edit::FleetFill { seconds: 1.0 },
+            Edit::FleetModifying { seconds: 0.0 },
+            Edit::GroupDelay { seconds: 1.0 },
             Edit::ExpireCredentials { access_key: self.bench.keys().remove(0), on: false },
             Edit::Throttling { on: false },
         ];
@@ -147,8 +196,8 @@ impl Day<'_> {
     fn call(&mut self) -> (&'static str, Value) {
         match self.draw.below(10) {
             0..=2 => {
-                let template = json!({"templateId": "Small", "machineCount": self.draw.small(1, 8)});
-                ("requestMachines", json!({"template": template}))
+                let template = self.draw.of(&self.templates);
+                ("requestMachines", order_from(&template, self.draw.small(1, 8)))
             }
             3 | 4 if !self.held.is_empty() => {
                 let count = self.draw.index(self.held.len().min(4)) + 1;
@@ -223,11 +272,17 @@ fn day(store: &'static str, seed: u64) -> Vec<String> {
     let mut draw = Draw(seed);
     let rate = [0, 1_000][draw.index(2)];
     let aws = json!({"attemptTimeoutMs": 400, "describeIntervalMs": 5, "rateScalePercent": rate});
-    bench.configure(
-        &json!({"provider": {"aws": aws}, "recovery": {"unclaimedMinutes": 20}, "template": {"brake": {"deaths": 0}}}),
-    );
-    bench.templates(&json!([template("Small", &json!({"subnetId": SUBNETS, "vmType": "m6i.large"}))]));
-    let mut day = Day { bench: &bench, draw, schedule: Vec::new(), open: Vec::new(), held: BTreeMap::new() };
+    bench.configure(&json!({
+        "provider": {"aws": aws},
+        "hostFactory": {"softBudgetSeconds": SOFT_BUDGET_SECONDS},
+        "recovery": {"unclaimedMinutes": 20},
+        "template": {"brake": {"deaths": 0}},
+    }));
+    bench.emulator.fleet_modifying(Duration::ZERO);
+    let offered = templates();
+    bench.offer(&offered);
+    let templates = offered.iter().map(|template| template["templateId"].as_str().unwrap().to_owned()).collect();
+    let mut day = Day { bench: &bench, draw, schedule: Vec::new(), templates, open: Vec::new(), held: BTreeMap::new() };
     day.live();
     let schedule = day.schedule.join("\n");
     let violations = oracle::judge(&bench);

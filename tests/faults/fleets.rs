@@ -58,7 +58,7 @@ fn fleet(more: &Value) -> Value {
 }
 
 /// Runs `body` on a bench of each store for each of these ways.
-fn on_ways(names: &[&str], body: impl Fn(&Bench, &str)) {
+pub(super) fn on_ways(names: &[&str], body: impl Fn(&Bench, &str)) {
     for (name, more) in ways().iter().filter(|(name, _)| names.contains(name)) {
         on_both_stores(|bench| {
             say(&format!("by {name}"));
@@ -70,7 +70,8 @@ fn on_ways(names: &[&str], body: impl Fn(&Bench, &str)) {
     }
 }
 
-fn all() -> Vec<&'static str> {
+/// The names of all of them.
+pub(crate) fn all() -> Vec<&'static str> {
     ways().iter().map(|(name, _)| *name).collect()
 }
 
@@ -363,7 +364,7 @@ fn row_06_what_an_unanswered_call_made_is_found_when_it_may_not_be_sent_again() 
 fn row_02_row_03_row_06_a_call_that_dies_or_whose_answer_is_lost_makes_one_fleet() {
     on_ways(&all(), |bench, name| {
         let action = creation_of(name);
-        for phase in [Phase::Before, Phase::After] {
+        for (launched, phase) in [(2, Phase::Before), (4, Phase::After)] {
             bench.emulator.fault(Fault::hold(phase).on(action));
             let running = bench.start("requestMachines", &order_from("Fleet", 2));
             let held = bench.emulator.wait_held(PATIENCE).unwrap();
@@ -371,6 +372,7 @@ fn row_02_row_03_row_06_a_call_that_dies_or_whose_answer_is_lost_makes_one_fleet
             held.drop_connection();
             bench.emulator.clear_faults();
             bench.watched(6);
+            assert_eq!(bench.emulator.truth().len(), launched);
         }
         bench.emulator.fault(Fault::drop_after().on(action).times(2));
         bench.running_from("Fleet", 2);

@@ -191,10 +191,11 @@ impl Acquire {
         self.claimed() < self.wanted.get() && !self.has_failed_for_good() && self.next_pools().is_some()
     }
 
-    /// Writes down the attempts for everything that is still wanted, in batches on the next pool, and returns how many.
+    /// Writes down the attempts for everything that is still wanted, in batches on the next pools, and returns how many.
+    /// Where hosts count for several units, one at a time: each may bring a little too much, and the next asks for less.
     pub(super) fn plan_attempts(&mut self, request: &RequestId, installation: &InstallationId, at: Timestamp) -> usize {
         let before = self.attempts.len();
-        while self.wants_attempts() {
+        while self.wants_attempts() && (self.plan.weights.is_empty() || !self.may_bring_more()) {
             let Some(pools) = self.next_pools() else { break };
             let number = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
             let count = self.wanted.get().saturating_sub(self.claimed()).min(self.batch_limit.max(1));
@@ -260,3 +261,7 @@ impl Acquire {
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
+
+#[cfg(test)]
+#[path = "acquire_tests.rs"]
+mod tests;

@@ -63,7 +63,7 @@ pub(in crate::domain::request) fn request(wanted: u32, pools: usize, policy: &Re
     request
 }
 
-fn sighting(n: usize, status: MachineStatus) -> Sighting {
+pub(in crate::domain::request) fn sighting(n: usize, status: MachineStatus) -> Sighting {
     Sighting {
         id: format!("i-{n:017x}").parse().unwrap(),
         status,
