@@ -171,6 +171,7 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
         .with_component_parameters::<Engine>(EngineParameters {
             policy: settings.policy.clone(),
             care: settings.care.clone(),
+            health: settings.health,
             default_api: match settings.provider_kind {
                 ProviderKind::Aws => ProviderApi::RunInstances,
                 ProviderKind::Simulated => ProviderApi::Simulated,

@@ -200,8 +200,7 @@ impl Observation for SimulatedObservation {
             let traits = traits_of(&host.id).filter(|traits| is_reclaimed(traits, settings))?;
             let lead = Duration::from_mins(2).min(settings.reclaim_after);
             let at = traits.launched_at.after(settings.reclaim_after.checked_sub(lead)?);
-            let code = "marked-for-termination".to_owned();
-            (now >= at).then(|| (host.id.clone(), Interruption { code, at }))
+            (now >= at).then(|| (host.id.clone(), Interruption::spot("marked-for-termination", at)))
         };
         Ok(hosts.iter().filter_map(notice).collect())
     }

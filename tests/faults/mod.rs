@@ -14,6 +14,8 @@ mod duplicates;
 #[cfg(feature = "aws")]
 pub(crate) mod fleets;
 #[cfg(feature = "aws")]
+mod health;
+#[cfg(feature = "aws")]
 mod hosts;
 #[cfg(feature = "aws")]
 mod inputs;

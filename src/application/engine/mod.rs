@@ -22,7 +22,7 @@ use shaku::{Component, Interface};
 
 use super::ApplicationError;
 use super::ports::{Clock, Fulfilment, IdSource, Installation, Notebook, Observation, TemplateCatalogue, UnitOfWork};
-use super::settings::CareSettings;
+use super::settings::{CareSettings, HealthSettings};
 use crate::domain::machine::Sighting;
 use crate::domain::request::RequestPolicy;
 use crate::domain::template::{ProviderApi, ProviderKind};
@@ -66,6 +66,9 @@ pub struct Engine {
     /// The operator's choices about what nobody asks for.
     #[shaku(default)]
     pub(crate) care: CareSettings,
+    /// What of a host's health counts.
+    #[shaku(default)]
+    pub(crate) health: HealthSettings,
     /// Since when calls have come without a long gap; found out by the first step that needs it.
     #[shaku(force_default)]
     pub(crate) watched_since: OnceLock<Timestamp>,

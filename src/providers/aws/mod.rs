@@ -13,6 +13,7 @@ mod credentials;
 mod error;
 mod fleet;
 mod group_return;
+mod health;
 mod held;
 mod http;
 mod identity;
