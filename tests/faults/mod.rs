@@ -36,4 +36,6 @@ mod store_damage;
 mod time;
 mod torture;
 #[cfg(feature = "aws")]
+mod types;
+#[cfg(feature = "aws")]
 pub(crate) mod words;

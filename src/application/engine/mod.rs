@@ -112,7 +112,7 @@ impl Engine {
     /// # Errors
     /// [`ApplicationError::NoProvider`] when this binary has none.
     pub(crate) fn fulfilment(&self, api: ProviderApi) -> Result<&dyn Fulfilment, ApplicationError> {
-        self.fulfilments.get(&api).map(AsRef::as_ref).ok_or_else(|| no_provider(&format!("{api:?}")))
+        self.fulfilments.get(&api).map(AsRef::as_ref).ok_or_else(|| ApplicationError::no_provider(&format!("{api:?}")))
     }
 
     /// Returns the way a host was got, as far as its tags tell.
@@ -121,14 +121,7 @@ impl Engine {
     }
 
     pub(crate) fn observation(&self, kind: ProviderKind) -> Result<&dyn Observation, ApplicationError> {
-        self.observations.get(&kind).map(AsRef::as_ref).ok_or_else(|| no_provider(&kind.to_string()))
-    }
-}
-
-fn no_provider(api: &str) -> ApplicationError {
-    ApplicationError::NoProvider {
-        api: api.to_owned(),
-        advice: "build it with that provider, or set provider.type to one that it has".to_owned(),
+        self.observations.get(&kind).map(AsRef::as_ref).ok_or_else(|| ApplicationError::no_provider(&kind))
     }
 }
 

@@ -17,6 +17,7 @@ mod health;
 mod held;
 mod http;
 mod identity;
+mod instance_types;
 mod instant_fleet;
 mod lasting;
 mod lasting_fleet;
@@ -48,6 +49,7 @@ mod golden_tests;
 
 pub use auto_scaling::AutoScaling;
 pub use client::{AwsClients, AwsClientsParameters, ClientSource, Clients};
+pub use instance_types::AwsInstanceTypes;
 pub use instant_fleet::InstantFleet;
 pub use lasting::{MaintainFleet, MaintainSpotFleet, RequestFleet, RequestSpotFleet};
 pub use observation::AwsObservation;

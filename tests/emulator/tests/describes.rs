@@ -201,6 +201,31 @@ fn images_types_subnets_and_consoles_are_described() {
 }
 
 #[test]
+fn types_are_named_or_listed_in_pages_and_never_both() {
+    let emulator = frozen();
+    let describe = |parameters: &[(&str, &str)]| ask(&emulator, "DescribeInstanceTypes", parameters);
+    let all = describe(&[]).all("instanceType").len();
+    let (mut names, mut token) = (Vec::new(), String::new());
+    loop {
+        let page = describe(&[("MaxResults", "10"), ("NextToken", &token)]);
+        assert!(page.all("instanceType").len() <= 10);
+        names.extend(page.all("instanceType").iter().map(ToString::to_string));
+        match page.all("nextToken").first() {
+            Some(next) => token = (*next).to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!((names.len(), names.contains(&"p4d.24xlarge".to_owned())), (all, true));
+    assert!(describe(&[("InstanceType.1", "p4d.24xlarge")]).body.contains("<name>A100</name>"));
+    for few_or_many in ["4", "101"] {
+        assert_eq!(describe(&[("MaxResults", few_or_many)]).code(), "InvalidParameterValue");
+    }
+    assert_eq!(describe(&[("NextToken", "x")]).code(), "InvalidNextToken");
+    let both = [("InstanceType.1", "m6i.large"), ("MaxResults", "10")];
+    assert_eq!(describe(&both).code(), "InvalidParameterCombination");
+}
+
+#[test]
 fn identity_and_parameters_speak_the_protocols_of_their_services() {
     let emulator = frozen();
     let mut stream = std::net::TcpStream::connect(emulator.address()).unwrap();
