@@ -14,11 +14,12 @@ use crate::application::budget::Budget;
 use crate::application::bus::Catalogue;
 use crate::application::commands::{
     AdoptHostsHandler, CancelRequestHandler, PurgeStoreHandler, ReconcileHandler, RecoverStoreHandler,
-    RequestMachinesHandler, ReturnMachinesHandler, SyncMachinesHandler, SyncRequestsHandler,
+    RefreshInstanceTypesHandler, RequestMachinesHandler, ReturnMachinesHandler, SyncMachinesHandler,
+    SyncRequestsHandler,
 };
 use crate::application::engine::{Engine, EngineParameters};
 use crate::application::events::OutboxDelivery;
-use crate::application::ports::{Fulfilment, Observation};
+use crate::application::ports::{Fulfilment, InstanceTypeSource, Observation};
 #[cfg(feature = "sqlite")]
 use crate::application::ports::{StoreKeeper, UnitOfWork};
 use crate::application::queries::{
@@ -47,10 +48,12 @@ use crate::interface::chain::Chain;
 use crate::interface::cli::{Composition, StartError, StartOptions, Started, run};
 #[cfg(feature = "aws")]
 use crate::providers::aws::{
-    AutoScaling, AwsClients, AwsClientsParameters, AwsObservation, InstantFleet, MaintainFleet, MaintainSpotFleet,
-    RequestFleet, RequestSpotFleet, RunInstances,
+    AutoScaling, AwsClients, AwsClientsParameters, AwsInstanceTypes, AwsObservation, InstantFleet, MaintainFleet,
+    MaintainSpotFleet, RequestFleet, RequestSpotFleet, RunInstances,
 };
-use crate::providers::simulated::{SimulatedFulfilment, SimulatedObservation, Simulation, SimulationParameters};
+use crate::providers::simulated::{
+    SimulatedFulfilment, SimulatedInstanceTypes, SimulatedObservation, Simulation, SimulationParameters,
+};
 
 /// Declares the module with the components of every build and those of one feature set.
 macro_rules! application {
@@ -71,6 +74,7 @@ macro_rules! application {
                     #[lazy] Simulation,
                     #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] SimulatedFulfilment,
                     #[lazy] #[keyed(dyn Observation, ProviderKind)] SimulatedObservation,
+                    #[lazy] #[keyed(dyn InstanceTypeSource, ProviderKind)] SimulatedInstanceTypes,
                     $($cloud)*
                     #[lazy] Engine,
                     #[lazy] RequestMachinesHandler,
@@ -82,6 +86,7 @@ macro_rules! application {
                     #[lazy] CancelRequestHandler,
                     #[lazy] RecoverStoreHandler,
                     #[lazy] PurgeStoreHandler,
+                    #[lazy] RefreshInstanceTypesHandler,
                     #[lazy] CheckStoreHandler,
                     #[lazy] GetAvailableTemplatesHandler,
                     #[lazy] GetRequestStatusHandler,
@@ -115,6 +120,7 @@ application! {
     #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] MaintainSpotFleet,
     #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] AutoScaling,
     #[lazy] #[keyed(dyn Observation, ProviderKind)] AwsObservation,
+    #[lazy] #[keyed(dyn InstanceTypeSource, ProviderKind)] AwsInstanceTypes,
 }
 
 impl Catalogue for App {}
@@ -171,6 +177,7 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
         .with_component_parameters::<Engine>(EngineParameters {
             policy: settings.policy.clone(),
             care: settings.care.clone(),
+            health: settings.health,
             default_api: match settings.provider_kind {
                 ProviderKind::Aws => ProviderApi::RunInstances,
                 ProviderKind::Simulated => ProviderApi::Simulated,

@@ -203,6 +203,14 @@ fn operators_have_their_own_exit_codes() {
 }
 
 #[test]
+fn a_provider_without_instance_types_says_that_there_is_nothing_to_refresh() {
+    let sandbox = Sandbox::simulated();
+    let answer = Answered::of(&sandbox.program().args(["templates", "refresh"]).output().unwrap());
+    assert_eq!((answer.code, &answer.document["refreshed"]), (0, &json!(false)), "{answer:?}");
+    assert!(!sandbox.path("work/data/instance_types.tsv").exists());
+}
+
+#[test]
 fn nobody_listening_is_a_failure_and_no_panic() {
     let sandbox = Sandbox::simulated();
     let mut program = sandbox.program();

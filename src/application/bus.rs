@@ -8,8 +8,8 @@ use tracing::{Instrument, debug, info_span};
 use super::ApplicationError;
 use super::budget::Budget;
 use super::commands::{
-    AdoptHosts, CancelRequest, PurgeStore, Reconcile, RecoverStore, RequestMachines, ReturnMachines, SyncMachines,
-    SyncRequests,
+    AdoptHosts, CancelRequest, PurgeStore, Reconcile, RecoverStore, RefreshInstanceTypes, RequestMachines,
+    ReturnMachines, SyncMachines, SyncRequests,
 };
 use super::events::EventDelivery;
 use super::message::{Command, Handler, Message, Query};
@@ -31,6 +31,7 @@ pub trait Catalogue:
     + HasComponent<dyn Handler<CancelRequest>>
     + HasComponent<dyn Handler<RecoverStore>>
     + HasComponent<dyn Handler<PurgeStore>>
+    + HasComponent<dyn Handler<RefreshInstanceTypes>>
     + HasComponent<dyn Handler<CheckStore>>
     + HasComponent<dyn Handler<GetAvailableTemplates>>
     + HasComponent<dyn Handler<GetRequestStatus>>

@@ -157,6 +157,14 @@ pub enum ApplicationError {
     },
 }
 
+impl ApplicationError {
+    /// Returns the error of a binary that has no provider for `what`.
+    pub(crate) fn no_provider(what: &impl ToString) -> Self {
+        let advice = "build it with that provider, or set provider.type to one that it has".to_owned();
+        Self::NoProvider { api: what.to_string(), advice }
+    }
+}
+
 /// A host that could not be ended, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotEnded {

@@ -109,6 +109,37 @@ impl Default for CareSettings {
     }
 }
 
+/// Which scheduled events of the cloud count as a host's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ScheduledEvents {
+    /// None.
+    Ignored,
+    /// Those that end or stop the host.
+    #[default]
+    Ending,
+    /// Reboots and maintenance too.
+    All,
+}
+
+/// What of a host's health lets getReturnRequests name it (`aws-semantics.md` section 15, `faults.md` row 79).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HealthSettings {
+    /// Scheduled events.
+    pub events: ScheduledEvents,
+    /// How long its status checks must have failed; `None` lets them fail.
+    pub impaired_after: Option<Duration>,
+}
+
+impl HealthSettings {
+    /// The shortest time for which checks must have failed: AWS takes them once a minute, and one proves nothing.
+    pub const SHORTEST_IMPAIRMENT: Duration = Duration::from_mins(2);
+
+    /// Returns whether there is anything to ask the cloud.
+    pub fn ask(self) -> bool {
+        self.events != ScheduledEvents::Ignored || self.impaired_after.is_some()
+    }
+}
+
 /// How the simulated provider behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SimulatedSettings {

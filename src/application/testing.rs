@@ -19,7 +19,7 @@ use super::ports::*;
 use super::queries::{
     GetRequestStatus, GetRequestStatusHandler, GetReturnRequests, GetReturnRequestsHandler, LostHost, RequestView,
 };
-use super::settings::CareSettings;
+use super::settings::{CareSettings, HealthSettings};
 use super::{ApplicationError, CatalogueError, StorageError};
 use crate::domain::notes::Notes;
 use crate::domain::request::RequestPolicy;
@@ -40,6 +40,7 @@ pub(crate) struct World {
     pub(crate) notebook: Arc<FakeNotebook>,
     pub(crate) policy: RequestPolicy,
     pub(crate) care: CareSettings,
+    pub(crate) health: HealthSettings,
 }
 
 impl World {
@@ -55,6 +56,7 @@ impl World {
             templates: Arc::new(FakeTemplates(Mutex::new(vec![template("small", -1, None)]))),
             policy: RequestPolicy::default(),
             care: CareSettings::default(),
+            health: HealthSettings::default(),
         }
     }
 
@@ -92,6 +94,7 @@ impl World {
             observations: HashMap::from([(ProviderKind::Aws, cloud as Arc<dyn Observation>)]),
             policy: self.policy.clone(),
             care: self.care.clone(),
+            health: self.health,
             watched_since: OnceLock::new(),
             default_api: ProviderApi::RunInstances,
         })

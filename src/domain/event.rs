@@ -90,7 +90,7 @@ impl EventEnvelope {
     pub const SCHEMA_VERSION: u32 = 1;
 
     /// The names of all events.
-    pub const NAMES: [&'static str; 17] = [
+    pub const NAMES: [&'static str; 18] = [
         "TemplateCreated",
         "RequestCreated",
         "IntentRecorded",
@@ -104,6 +104,7 @@ impl EventEnvelope {
         "MachineCreated",
         "MachineStatusChanged",
         "MachineInterrupted",
+        "MachineInterruptionOver",
         "MachineListed",
         "MachineGivenUp",
         "MachineEndRequested",

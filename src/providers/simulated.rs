@@ -12,7 +12,9 @@ use serde_json::json;
 use shaku::{Component, Interface, Keyed};
 
 use crate::application::ProviderError;
-use crate::application::ports::{Acquired, Clock, Fulfilment, Host, Launch, Observation, Owner, Released, Search};
+use crate::application::ports::{
+    Acquired, Clock, Fulfilment, Host, InstanceTypeSource, Launch, Observation, OfferedTypes, Owner, Released, Search,
+};
 use crate::application::settings::SimulatedSettings;
 use crate::domain::machine::{Interruption, MachineStatus, Sighting};
 use crate::domain::request::{LaunchPlan, Pool};
@@ -200,13 +202,29 @@ impl Observation for SimulatedObservation {
             let traits = traits_of(&host.id).filter(|traits| is_reclaimed(traits, settings))?;
             let lead = Duration::from_mins(2).min(settings.reclaim_after);
             let at = traits.launched_at.after(settings.reclaim_after.checked_sub(lead)?);
-            let code = "marked-for-termination".to_owned();
-            (now >= at).then(|| (host.id.clone(), Interruption { code, at }))
+            (now >= at).then(|| (host.id.clone(), Interruption::spot("marked-for-termination", at)))
         };
         Ok(hosts.iter().filter_map(notice).collect())
     }
 
     async fn console(&self, _: &MachineId) -> Result<Option<String>, ProviderError> {
+        Ok(None)
+    }
+}
+
+/// Tells of no instance types: simulated hosts are made of what their template says.
+#[derive(Component)]
+#[shaku(interface = InstanceTypeSource)]
+pub struct SimulatedInstanceTypes;
+
+impl Keyed for SimulatedInstanceTypes {
+    type KeyType = ProviderKind;
+    const KEY: ProviderKind = ProviderKind::Simulated;
+}
+
+#[async_trait]
+impl InstanceTypeSource for SimulatedInstanceTypes {
+    async fn offered(&self) -> Result<Option<OfferedTypes>, ProviderError> {
         Ok(None)
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use self::moto::Moto;
 use crate::life::{Grid, anywhere};
-use crate::support::Sandbox;
+use crate::support::{Answered, Sandbox};
 
 /// Which endpoint.
 #[derive(Debug, Clone, Copy)]
@@ -283,4 +283,19 @@ fn the_documents_are_the_same_on_moto_and_on_the_emulator() {
         ([came, went].map(|document| masked(&document)), lost["requests"].as_array().unwrap().len())
     };
     assert_eq!(told(Kind::Moto), told(Kind::Emulated));
+}
+
+#[test]
+fn what_moto_knows_of_instance_types_is_learnt_as_the_shipped_table_has_it() {
+    let sandbox = Sandbox::new();
+    let cloud = Cloud::start(Kind::Moto);
+    cloud.configure(&sandbox, "json", &cloud.template("Small", &json!({})));
+    let mut program = sandbox.program();
+    program.envs(grid(&sandbox).variables).args(["templates", "refresh"]);
+    let learnt = Answered::of(&program.output().unwrap());
+    assert_eq!((learnt.code, &learnt.document["new"], &learnt.document["changed"]), (0, &json!(0), &json!(0)));
+    assert!(
+        learnt.document["kept"].as_u64() > Some(900) && learnt.document["leftOut"].as_u64() > Some(0),
+        "{learnt:?}"
+    );
 }

@@ -155,21 +155,6 @@ fn row_77_row_78_a_spot_host_that_is_marked_or_taken_is_told_within_one_poll() {
 }
 
 #[test]
-fn row_79_an_impaired_host_and_a_scheduled_event_move_nobody() {
-    // To return such hosts by a setting is not built; without one nothing may happen.
-    on_both_stores(|bench| {
-        let (_, hosts) = bench.running(2);
-        bench.emulator.impair(&ids(&hosts)[0]).unwrap();
-        bench.emulator.event(&ids(&hosts)[1], "instance-retirement").unwrap();
-        for _ in 0..3 {
-            assert!(bench.lost(&json!(hosts)).is_empty());
-            bench.pass(Duration::from_mins(2));
-        }
-        bench.judge();
-    });
-}
-
-#[test]
 fn row_80_hosts_that_are_not_in_the_store_are_ended_only_if_they_are_not_another_installations() {
     for strict in [false, true] {
         on_both_stores(|bench| {

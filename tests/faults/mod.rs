@@ -14,6 +14,8 @@ mod duplicates;
 #[cfg(feature = "aws")]
 pub(crate) mod fleets;
 #[cfg(feature = "aws")]
+mod health;
+#[cfg(feature = "aws")]
 mod hosts;
 #[cfg(feature = "aws")]
 mod inputs;
@@ -36,6 +38,7 @@ mod store_damage;
 mod time;
 mod torture;
 #[cfg(feature = "aws")]
+mod types;
 mod ways;
 #[cfg(feature = "aws")]
 pub(crate) mod words;

@@ -1,12 +1,14 @@
-"""Serves moto's EC2 on a free port of 127.0.0.1, with two corrections.
+"""Serves moto's EC2 on a free port of 127.0.0.1, with three corrections.
 
-Stock moto 5.2.5 differs from EC2 in two points that this product rests on:
+Stock moto 5.2.5 differs from EC2 in three points that this product rests on:
 
 1. RunInstances launches MinCount hosts. EC2 launches as many as it can up to MaxCount.
 2. RunInstances ignores ClientToken. EC2 answers the same token and parameters with the same hosts, and the same token
    with other parameters with IdempotentParameterMismatch.
+3. DescribeInstanceStatus fails with a filter for scheduled events or status checks. Its hosts have no events and fail no
+   check, so there is nothing to be found.
 
-Both are corrected below; everything else is moto as it comes.
+All are corrected below; everything else is moto as it comes.
 
 Usage: server.py CALLS_FILE
 
@@ -68,7 +70,17 @@ def run_instances(self):
         return answer
 
 
+describe_instance_status_of_moto = InstanceResponse.describe_instance_status
+
+
+def describe_instance_status(self):
+    if {"event.code", "system-status.status", "instance-status.status"} & set(self._filters_from_querystring()):
+        return ActionResult({"InstanceStatuses": []})
+    return describe_instance_status_of_moto(self)
+
+
 InstanceResponse.run_instances = run_instances
+InstanceResponse.describe_instance_status = describe_instance_status
 
 
 class Counted:

@@ -150,7 +150,7 @@ async fn a_host_that_the_spot_market_takes_is_left_to_it_while_it_has_time_unles
         let (_, hosts) = world.running(1).await;
         let host = hosts[0].id.clone().unwrap();
         {
-            let taken = Interruption { code: "marked-for-termination".to_owned(), at: world.clock.now() };
+            let taken = Interruption::spot("marked-for-termination", world.clock.now());
             let mut state = world.cloud.state();
             state.hosts.get_mut(&host).unwrap().price_type = PriceType::Spot;
             state.notices.push((host, taken));

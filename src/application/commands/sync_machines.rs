@@ -72,7 +72,7 @@ impl Handler<SyncMachines> for SyncMachinesHandler {
             }
             let seen = match &seen {
                 Some(seen) => seen,
-                None => seen.insert(engine.look(&machines).await?),
+                None => seen.insert(engine.look_closely(&machines).await?),
             };
             let before: Vec<_> = machines.iter().map(|machine| machine.snapshot().clone()).collect();
             for machine in &mut machines {

@@ -1,10 +1,13 @@
 //! What getReturnRequests promises (`hostfactory.md` 3.5).
 
 use crate::application::commands::HostRef;
+use crate::application::ports::{Clock, MachineRepository};
+use crate::application::settings::ScheduledEvents;
 use crate::application::testing::World;
 use crate::domain::machine::{Interruption, MachineStatus};
+use crate::domain::request::RequestStatus;
 use crate::domain::template::PriceType;
-use crate::domain::{FailureClass, Timestamp};
+use crate::domain::{FailureClass, RequestId, Timestamp};
 
 #[tokio::test]
 async fn hosts_that_run_are_not_reported() {
@@ -41,12 +44,100 @@ async fn a_spot_host_with_notice_is_reported_with_what_is_left_of_its_two_minute
         let mut state = world.cloud.state();
         state.hosts.get_mut(&id).unwrap().price_type = PriceType::Spot;
         let at = Timestamp::from_seconds(1_760_000_000);
-        state.notices.push((id, Interruption { code: "marked-for-termination".to_owned(), at }));
+        state.notices.push((id, Interruption::spot("marked-for-termination", at)));
     }
     world.clock.pass(33);
     assert_eq!(world.lost(&hosts).await[0].grace_seconds, 87);
     world.clock.pass(30);
     assert_eq!(world.lost(&hosts).await[0].grace_seconds, 57);
+}
+
+/// A world with hosts, of the first of which the cloud says that it will be retired in a day.
+async fn one_to_be_retired(count: u32) -> (World, RequestId, Vec<HostRef>) {
+    let world = World::new();
+    let (id, hosts) = world.running(count).await;
+    let event = Interruption::health("instance-retirement", world.clock.now(), DAY_AFTER);
+    world.cloud.state().health = Some(vec![(hosts[0].id.clone().unwrap(), event)]);
+    (world, id, hosts)
+}
+
+const DAY_AFTER: Timestamp = Timestamp::from_seconds(1_760_086_400);
+
+#[tokio::test]
+async fn a_host_with_a_scheduled_end_is_reported_from_the_second_look_on_until_the_end_is_called_off() {
+    let (world, id, hosts) = one_to_be_retired(2).await;
+    let view = world.view(&id).await;
+    assert!(world.lost(&hosts).await.is_empty());
+    for second in [60, 120, 180] {
+        world.clock.pass(60);
+        let told = world.lost(&hosts).await;
+        assert_eq!((told.len(), told[0].grace_seconds), (1, 86_400 - second));
+    }
+    // Asked a short while ago.
+    let said = world.cloud.state().health.take();
+    assert_eq!(world.lost(&hosts).await.len(), 1);
+    assert_eq!(world.poll(&id).await, view, "the verdict stays");
+    world.cloud.state().health = Some(Vec::new());
+    assert!(world.lost(&hosts).await.is_empty());
+    world.cloud.state().health = said;
+    assert!(world.lost(&hosts).await.is_empty(), "one look is not enough the second time either");
+}
+
+#[tokio::test]
+async fn a_look_at_the_health_that_fails_changes_nothing() {
+    let (world, _, hosts) = one_to_be_retired(2).await;
+    world.lost(&hosts).await;
+    world.clock.pass(60);
+    assert_eq!(world.lost(&hosts).await.len(), 1);
+    world.cloud.state().health = Some(Vec::new());
+    for class in FailureClass::ALL {
+        world.cloud.state().blind = Some(class);
+        assert_eq!(world.lost(&hosts).await.len(), 1, "{class:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_with_a_scheduled_end_is_delivered_and_ended_at_once_when_it_is_given_back() {
+    let (world, _, hosts) = one_to_be_retired(2).await;
+    world.lost(&hosts).await;
+    world.clock.pass(60);
+    assert_eq!(world.lost(&hosts).await.len(), 1);
+    world.give_back(vec![hosts[0].clone()]).await;
+    assert_eq!(world.cloud.state().ended.len(), 1, "nobody else ends it today");
+}
+
+#[tokio::test]
+async fn a_host_that_boots_into_a_scheduled_end_is_usable() {
+    let world = World::new();
+    let id = world.request(1).await.unwrap();
+    world.cloud.boot();
+    let machine = world.store.machines_of(&id).await.unwrap().remove(0);
+    let host = HostRef { id: Some(machine.id().clone()), name: None };
+    let event = Interruption::health("instance-stop", world.clock.now(), DAY_AFTER);
+    world.cloud.state().health = Some(vec![(machine.id().clone(), event)]);
+    for count in [0, 1] {
+        assert_eq!(world.lost(std::slice::from_ref(&host)).await.len(), count);
+        world.clock.pass(60);
+    }
+    assert_eq!(world.poll(&id).await.status, RequestStatus::Complete);
+}
+
+#[tokio::test]
+async fn only_hosts_that_run_and_stay_are_asked_about_their_health_and_only_if_it_is_wanted() {
+    let (mut world, _, hosts) = one_to_be_retired(5).await;
+    world.cloud.set(hosts[1].id.as_ref().unwrap(), MachineStatus::Terminated);
+    world.cloud.set(hosts[2].id.as_ref().unwrap(), MachineStatus::Stopping);
+    world.give_back(vec![hosts[3].clone()]).await;
+    world.lost(&hosts).await;
+    assert_eq!(world.cloud.state().health_looks, [2]);
+    world.clock.pass(60);
+    assert_eq!(world.lost(&hosts).await.iter().filter(|host| host.grace_seconds > 0).count(), 1);
+    world.lost(&hosts[1..3]).await;
+    assert_eq!(world.cloud.state().health_looks, [2, 2]);
+    // Switched off, nobody is asked, and what was told is not told any more.
+    world.health.events = ScheduledEvents::Ignored;
+    assert!(world.lost(&hosts).await.iter().all(|host| host.grace_seconds == 0));
+    assert_eq!(world.cloud.state().health_looks, [2, 2]);
 }
 
 #[tokio::test]
@@ -110,7 +201,7 @@ async fn a_notice_about_a_host_that_is_not_of_the_spot_market_is_none() {
     let world = World::new();
     let (_, hosts) = world.running(1).await;
     let at = Timestamp::from_seconds(1_760_000_000);
-    let notice = Interruption { code: "marked-for-termination".to_owned(), at };
+    let notice = Interruption::spot("marked-for-termination", at);
     world.cloud.state().notices.push((hosts[0].id.clone().unwrap(), notice));
     assert!(world.lost(&hosts).await.is_empty());
 }

@@ -118,7 +118,7 @@ async fn a_process_that_comes_late_ends_no_host_that_was_delivered_meanwhile() {
     let (id, hosts) = world.running(1).await;
     let host = hosts[0].id.clone().unwrap();
     {
-        let taken = Interruption { code: "marked-for-termination".to_owned(), at: world.clock.now() };
+        let taken = Interruption::spot("marked-for-termination", world.clock.now());
         let mut state = world.cloud.state();
         state.hosts.get_mut(&host).unwrap().price_type = crate::domain::template::PriceType::Spot;
         state.notices.push((host, taken));
@@ -189,7 +189,7 @@ async fn a_spot_host_marked_for_interruption_fails_while_its_request_is_open() {
         let mut state = world.cloud.state();
         state.hosts.get_mut(&host).unwrap().price_type = crate::domain::template::PriceType::Spot;
         let at = crate::domain::Timestamp::from_seconds(1_760_000_000);
-        state.notices.push((host.clone(), Interruption { code: "marked-for-termination".to_owned(), at }));
+        state.notices.push((host.clone(), Interruption::spot("marked-for-termination", at)));
     }
     let view = world.poll(&id).await;
     assert_eq!((view.status, view.hosts[0].result), (RequestStatus::CompleteWithError, HostResult::Fail));

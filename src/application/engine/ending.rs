@@ -168,7 +168,7 @@ impl Engine {
             |machine: &Machine| machine.snapshot().ending_since.is_some_and(|since| now.since(since) < REPEAT_AFTER);
         let left_to_aws = |machine: &Machine| {
             !self.policy.terminate_on_reclaim
-                && machine.interruption().is_some_and(|notice| notice.grace_seconds(now) > 0)
+                && machine.interruption().is_some_and(|notice| notice.is_reclaim() && notice.grace_seconds(now) > 0)
         };
         // A host that we did not launch is ended only after a fresh look at its owner tag.
         let known = |machine: &Machine| machine.request_id().is_some() || was_seen(machine.id());

@@ -22,7 +22,7 @@ use shaku::{Component, Interface};
 
 use super::ApplicationError;
 use super::ports::{Clock, Fulfilment, IdSource, Installation, Notebook, Observation, TemplateCatalogue, UnitOfWork};
-use super::settings::CareSettings;
+use super::settings::{CareSettings, HealthSettings};
 use crate::domain::machine::Sighting;
 use crate::domain::request::RequestPolicy;
 use crate::domain::template::{ProviderApi, ProviderKind};
@@ -66,6 +66,9 @@ pub struct Engine {
     /// The operator's choices about what nobody asks for.
     #[shaku(default)]
     pub(crate) care: CareSettings,
+    /// What of a host's health counts.
+    #[shaku(default)]
+    pub(crate) health: HealthSettings,
     /// Since when calls have come without a long gap; found out by the first step that needs it.
     #[shaku(force_default)]
     pub(crate) watched_since: OnceLock<Timestamp>,
@@ -109,7 +112,7 @@ impl Engine {
     /// # Errors
     /// [`ApplicationError::NoProvider`] when this binary has none.
     pub(crate) fn fulfilment(&self, api: ProviderApi) -> Result<&dyn Fulfilment, ApplicationError> {
-        self.fulfilments.get(&api).map(AsRef::as_ref).ok_or_else(|| no_provider(&format!("{api:?}")))
+        self.fulfilments.get(&api).map(AsRef::as_ref).ok_or_else(|| ApplicationError::no_provider(&format!("{api:?}")))
     }
 
     /// Returns the way a host was got, as far as its tags tell.
@@ -118,14 +121,7 @@ impl Engine {
     }
 
     pub(crate) fn observation(&self, kind: ProviderKind) -> Result<&dyn Observation, ApplicationError> {
-        self.observations.get(&kind).map(AsRef::as_ref).ok_or_else(|| no_provider(&kind.to_string()))
-    }
-}
-
-fn no_provider(api: &str) -> ApplicationError {
-    ApplicationError::NoProvider {
-        api: api.to_owned(),
-        advice: "build it with that provider, or set provider.type to one that it has".to_owned(),
+        self.observations.get(&kind).map(AsRef::as_ref).ok_or_else(|| ApplicationError::no_provider(&kind))
     }
 }
 

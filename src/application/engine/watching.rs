@@ -6,6 +6,7 @@ use tracing::warn;
 
 use super::Engine;
 use crate::application::ApplicationError;
+use crate::application::budget::Budget;
 use crate::application::ports::Host;
 use crate::domain::machine::{Interruption, Machine, MachineStatus, Sighting};
 use crate::domain::template::{PriceType, ProviderKind};
@@ -17,6 +18,8 @@ pub(crate) struct Seen {
     asked: HashSet<MachineId>,
     sightings: HashMap<MachineId, Sighting>,
     interruptions: HashMap<MachineId, Interruption>,
+    /// Everything that was said about the health of hosts of which something was heard, be it that all is well.
+    health: HashMap<MachineId, Vec<Interruption>>,
 }
 
 impl Seen {
@@ -32,6 +35,9 @@ impl Seen {
         }
         if let Some(notice) = self.interruptions.get(machine.id()) {
             machine.interrupt(notice.clone());
+        }
+        if let Some(said) = self.health.get(machine.id()) {
+            machine.take_health(said, at.now);
         }
     }
 
@@ -67,6 +73,50 @@ impl Engine {
         let mut seen = Seen::default();
         self.look_further(machines, &mut seen).await?;
         Ok(seen)
+    }
+
+    /// Does what [`Self::look`] does, and asks about the health of the hosts that run.
+    ///
+    /// # Errors
+    /// Those of [`Self::look`].
+    pub(crate) async fn look_closely(&self, machines: &[Machine]) -> Result<Seen, ApplicationError> {
+        let mut seen = self.look(machines).await?;
+        self.look_at_health(machines, &mut seen).await;
+        Ok(seen)
+    }
+
+    /// Asks about the health of those of these hosts that were seen to run. What cannot be read changes nothing; what is
+    /// not wanted any more is as if all were well.
+    async fn look_at_health(&self, machines: &[Machine], seen: &mut Seen) {
+        let mut hosts: BTreeMap<ProviderKind, Vec<Host>> = BTreeMap::new();
+        for machine in machines.iter().filter(|machine| !machine.is_ending()) {
+            let host = machine.snapshot();
+            if let Some(sighting) = seen.of(&host.id).filter(|sighting| sighting.status == MachineStatus::Running) {
+                hosts.entry(host.api.kind()).or_default().push(Host {
+                    id: host.id.clone(),
+                    price_type: sighting.price_type,
+                    ending_since: None,
+                });
+            }
+        }
+        for (kind, hosts) in hosts {
+            let said = match self.observation(kind) {
+                Ok(_) if !self.health.ask() => Some(Vec::new()),
+                Ok(cloud) if Budget::current().allows_new_step() => match cloud.health(&hosts, self.health).await {
+                    Ok(said) => said,
+                    Err(error) => {
+                        warn!(%error, "scheduled events and status checks could not be read; nothing changes");
+                        None
+                    }
+                },
+                Ok(_) | Err(_) => None,
+            };
+            let Some(said) = said else { continue };
+            seen.health.extend(hosts.into_iter().map(|host| (host.id, Vec::new())));
+            for (id, notice) in said {
+                seen.health.entry(id).and_modify(|notices| notices.push(notice));
+            }
+        }
     }
 
     /// Does what [`Self::look`] does for the hosts that `seen` is not about yet.

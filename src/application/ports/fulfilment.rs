@@ -5,6 +5,7 @@ use shaku::Interface;
 
 use crate::application::ProviderError;
 use crate::application::error::NotEnded;
+use crate::application::settings::HealthSettings;
 use crate::domain::machine::{Interruption, Sighting};
 use crate::domain::request::{Attempt, LaunchPlan, Refusal};
 use crate::domain::template::{PriceType, Template};
@@ -245,6 +246,20 @@ pub trait Observation: Interface {
     /// # Errors
     /// [`ProviderError`] when any part of the answer is missing.
     async fn interruptions(&self, hosts: &[Host]) -> Result<Vec<(MachineId, Interruption)>, ProviderError>;
+
+    /// Returns what the cloud says about the health of these running hosts, as far as it is asked for, in notices that
+    /// nothing has confirmed yet. Of a host that is not named everything is well, as a complete answer says. `None`: the
+    /// cloud was asked a short while ago and was not asked again. A cloud without such signs says that all is well.
+    ///
+    /// # Errors
+    /// [`ProviderError`] when any part of the answer is missing.
+    async fn health(
+        &self,
+        _hosts: &[Host],
+        _wanted: HealthSettings,
+    ) -> Result<Option<Vec<(MachineId, Interruption)>>, ProviderError> {
+        Ok(Some(Vec::new()))
+    }
 
     /// Returns the end of what a host wrote to its console, at most 2,000 characters, if the cloud has kept any of it.
     ///

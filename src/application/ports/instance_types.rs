@@ -1,8 +1,9 @@
 //! What is known about instance types.
 
+use async_trait::async_trait;
 use shaku::Interface;
 
-use crate::application::StorageError;
+use crate::application::{ProviderError, StorageError};
 use crate::domain::template::InstanceShape;
 
 /// Knows instance types. Implementations MUST NOT ask the cloud (INV-22): they know what was known when the program was
@@ -18,4 +19,23 @@ pub trait InstanceTypes: Interface {
     /// # Errors
     /// [`StorageError`] when it cannot be written; what was kept before is still there then.
     fn keep(&self, shapes: &[InstanceShape]) -> Result<(), StorageError>;
+}
+
+/// What a cloud tells about its instance types.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OfferedTypes {
+    /// Those that a grid can run on.
+    pub shapes: Vec<InstanceShape>,
+    /// How many others there are.
+    pub left_out: usize,
+}
+
+/// Asks the cloud about instance types; for whoever refreshes what is known, never for a call of Host Factory.
+#[async_trait]
+pub trait InstanceTypeSource: Interface {
+    /// Returns every type that the region offers, or `None` when this cloud has no such thing.
+    ///
+    /// # Errors
+    /// [`ProviderError`] when any part of the listing is missing.
+    async fn offered(&self) -> Result<Option<OfferedTypes>, ProviderError>;
 }

@@ -19,7 +19,7 @@ pub use fulfilment::{
     Released, Search,
 };
 pub use installation::Installation;
-pub use instance_types::InstanceTypes;
+pub use instance_types::{InstanceTypeSource, InstanceTypes, OfferedTypes};
 pub use listings::{EventFilter, Listings, MachineFilter, MachineSort, RequestFilter, RequestSort};
 pub use notebook::Notebook;
 pub use store_keeper::{Condition, Contents, Recovery, StoreCopy, StoreKeeper, StoreReport};

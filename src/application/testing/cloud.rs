@@ -11,6 +11,7 @@ use crate::application::ProviderError;
 use crate::application::commands::HostRef;
 use crate::application::error::NotEnded;
 use crate::application::ports::*;
+use crate::application::settings::HealthSettings;
 use crate::domain::machine::{Interruption, MachineStatus, Sighting};
 use crate::domain::request::{LaunchPlan, Pool, Refusal};
 use crate::domain::template::{PriceType, Template};
@@ -53,6 +54,10 @@ pub(crate) struct CloudState {
     pub(crate) careless: bool,
     /// Hosts that cannot be ended.
     pub(crate) protected: Vec<MachineId>,
+    /// What is said about the health of hosts; `None` says that it was asked a short while ago.
+    pub(crate) health: Option<Vec<(MachineId, Interruption)>>,
+    /// How often it was asked about the health of how many hosts.
+    pub(crate) health_looks: Vec<usize>,
     /// Spot notices.
     pub(crate) notices: Vec<(MachineId, Interruption)>,
     /// Hosts that we were told to end, in order.
@@ -350,6 +355,16 @@ impl Observation for FakeCloud {
         self.see()?;
         let asked: Vec<&MachineId> = hosts.iter().map(|host| &host.id).collect();
         Ok(self.state().notices.iter().filter(|(id, _)| asked.contains(&id)).cloned().collect())
+    }
+
+    async fn health(
+        &self,
+        hosts: &[Host],
+        _: HealthSettings,
+    ) -> Result<Option<Vec<(MachineId, Interruption)>>, ProviderError> {
+        self.state().health_looks.push(hosts.len());
+        self.see()?;
+        Ok(self.state().health.clone())
     }
 
     async fn console(&self, _: &MachineId) -> Result<Option<String>, ProviderError> {

@@ -28,11 +28,18 @@ pub enum MachineEvent {
         /// Why, as far as the cloud says.
         reason: Option<String>,
     },
-    /// The cloud gave notice that it takes the host away.
+    /// It will not stay: the cloud gave notice, or its health was seen to be so more than once.
     MachineInterrupted {
         /// The host.
         machine_id: MachineId,
-        /// The spot status code.
+        /// The spot status code, the code of the scheduled event, or the check that fails.
+        code: String,
+    },
+    /// What was said about its health is over: the event was cancelled, the check passes again.
+    MachineInterruptionOver {
+        /// The host.
+        machine_id: MachineId,
+        /// The code of the event, or the check.
         code: String,
     },
     /// Host Factory named it for the first time, and so knows it.
@@ -81,6 +88,12 @@ impl MachineEvent {
             },
             Self::MachineInterrupted { machine_id, code } => Facts {
                 name: "MachineInterrupted",
+                machine: Some(machine_id),
+                detail: code.clone(),
+                ..Facts::default()
+            },
+            Self::MachineInterruptionOver { machine_id, code } => Facts {
+                name: "MachineInterruptionOver",
                 machine: Some(machine_id),
                 detail: code.clone(),
                 ..Facts::default()

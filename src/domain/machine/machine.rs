@@ -149,15 +149,41 @@ impl Machine {
         }
     }
 
-    /// Takes in a notice that the cloud takes the host away.
+    /// Takes in the notice of the spot market that it takes the host away. It goes before whatever else is known.
     pub fn interrupt(&mut self, interruption: Interruption) {
-        if self.state.interruption.is_none() {
-            self.pending.push(MachineEvent::MachineInterrupted {
-                machine_id: self.state.id.clone(),
-                code: interruption.code.clone(),
-            });
+        if !self.state.interruption.as_ref().is_some_and(Interruption::is_reclaim) {
+            self.note_interruption(&interruption.code);
             self.state.interruption = Some(interruption);
         }
+    }
+
+    /// Takes in everything that a complete answer of the cloud says about the health of the host; nothing means that
+    /// what was said before is over. What is known stays the one that counts as long as it is true, and of what is new the
+    /// soonest is taken up. A host that is on its way out keeps what is known.
+    pub fn take_health(&mut self, said: &[Interruption], now: Timestamp) {
+        let going = self.is_ending() || self.state.status > MachineStatus::Running;
+        if going || self.state.interruption.as_ref().is_some_and(Interruption::is_reclaim) {
+            return;
+        }
+        if let Some(known) = &mut self.state.interruption {
+            if let Some(same) = said.iter().find(|notice| notice.code == known.code) {
+                if known.seen_again(same, now) {
+                    let code = known.code.clone();
+                    self.note_interruption(&code);
+                }
+                return;
+            }
+            let known = self.state.interruption.take().filter(|known| !known.unconfirmed);
+            let machine_id = self.state.id.clone();
+            self.pending
+                .extend(known.map(|known| MachineEvent::MachineInterruptionOver { machine_id, code: known.code }));
+        }
+        self.state.interruption = said.iter().min_by_key(|notice| (notice.deadline, &notice.code)).cloned();
+    }
+
+    fn note_interruption(&mut self, code: &str) {
+        let (machine_id, code) = (self.state.id.clone(), code.to_owned());
+        self.pending.push(MachineEvent::MachineInterrupted { machine_id, code });
     }
 
     /// Notes what a launch knows of its host beside what the cloud shows: the fleet or group that it is a member of, and the
@@ -274,9 +300,9 @@ impl Machine {
         self.state.return_id.as_ref()
     }
 
-    /// Returns the notice that the cloud takes the host away, if one came.
+    /// Returns the notice that the host will not stay, if one came and counts.
     pub fn interruption(&self) -> Option<&Interruption> {
-        self.state.interruption.as_ref()
+        self.state.interruption.as_ref().filter(|notice| !notice.unconfirmed)
     }
 
     /// Returns whether the cloud has accepted our order to end the host.

@@ -78,13 +78,102 @@ fn a_host_that_we_end_is_done_after_two_complete_answers_without_it() {
     assert_eq!(machine.status(), MachineStatus::Terminated);
 }
 
+fn retirement(seen: i64) -> Interruption {
+    Interruption::health("instance-retirement", at(seen), at(86_400))
+}
+
+fn events(machine: &Machine) -> Vec<&'static str> {
+    let name = |event: &MachineEvent| match event {
+        MachineEvent::MachineInterrupted { .. } => Some("interrupted"),
+        MachineEvent::MachineInterruptionOver { .. } => Some("over"),
+        _ => None,
+    };
+    machine.pending_events().iter().filter_map(name).collect()
+}
+
 #[test]
-fn grace_is_what_is_left_of_two_minutes() {
-    let notice = Interruption { code: "marked-for-termination".to_owned(), at: at(0) };
-    assert_eq!(
-        (notice.grace_seconds(at(33)), notice.grace_seconds(at(500)), notice.grace_seconds(at(-9))),
-        (87, 0, 120)
-    );
+fn what_one_look_shows_of_the_health_counts_once_a_look_half_a_minute_later_shows_it_too() {
+    let mut machine = machine();
+    for second in [0, 29] {
+        machine.take_health(&[retirement(second)], at(second));
+        assert_eq!((machine.interruption(), events(&machine).len()), (None, 0), "at {second}");
+    }
+    machine.take_health(&[retirement(30)], at(30));
+    let told = machine.interruption().unwrap();
+    assert_eq!((told.code.as_str(), told.at, told.grace_seconds(at(400))), ("instance-retirement", at(0), 86_000));
+    machine.take_health(&[retirement(90)], at(90));
+    assert_eq!(events(&machine), ["interrupted"]);
+    // It may be put off.
+    machine.take_health(&[Interruption::health("instance-retirement", at(99), at(172_800))], at(99));
+    assert_eq!(machine.interruption().unwrap().grace_seconds(at(100)), 172_700);
+}
+
+#[test]
+fn what_the_health_was_is_over_once_a_look_does_not_show_it_and_begins_anew() {
+    let mut machine = machine();
+    for second in [0, 60] {
+        machine.take_health(&[retirement(second)], at(second));
+    }
+    machine.take_health(&[], at(120));
+    assert_eq!((machine.snapshot().interruption.as_ref(), events(&machine)), (None, vec!["interrupted", "over"]));
+    machine.take_health(&[retirement(180)], at(180));
+    assert_eq!(machine.interruption(), None);
+    machine.take_health(&[], at(240));
+    assert_eq!(events(&machine).len(), 2, "what nobody was told of is not told to be over");
+}
+
+#[test]
+fn one_thing_at_a_time_is_known_of_the_health_and_the_soonest_first() {
+    let mut machine = machine();
+    let impaired = |second| Interruption::health("system-status-impaired", at(second), at(-300));
+    machine.take_health(&[retirement(0), impaired(0)], at(0));
+    machine.take_health(&[retirement(60), impaired(60)], at(60));
+    assert_eq!(machine.interruption().unwrap().grace_seconds(at(60)), 0);
+    machine.take_health(&[retirement(120)], at(120));
+    assert_eq!(machine.interruption(), None, "another thing is seen for the first time");
+    machine.take_health(&[retirement(180), impaired(180)], at(180));
+    assert_eq!(machine.interruption().unwrap().code, "instance-retirement", "it stays as long as it is true");
+}
+
+#[test]
+fn a_spot_notice_goes_before_the_health_and_is_never_taken_back() {
+    let mut machine = machine();
+    for second in [0, 60] {
+        machine.take_health(&[retirement(second)], at(second));
+    }
+    machine.interrupt(Interruption::spot("marked-for-termination", at(70)));
+    machine.interrupt(Interruption::spot("instance-terminated-by-price", at(80)));
+    for said in [&[retirement(120)][..], &[]] {
+        machine.take_health(said, at(120));
+        assert_eq!(machine.interruption().unwrap().code, "marked-for-termination");
+    }
+}
+
+#[test]
+fn a_host_that_goes_already_keeps_what_is_known_of_its_health() {
+    let seen = |seconds: &[i64]| {
+        let mut machine = machine();
+        for second in seconds {
+            machine.take_health(&[retirement(*second)], at(*second));
+        }
+        machine
+    };
+    let (mut stops, mut ends) = (seen(&[0, 60]), seen(&[0, 60]));
+    stops.see(&sighting(MachineStatus::Stopping));
+    ends.end_accepted(at(70), "returned");
+    for machine in [&mut stops, &mut ends] {
+        machine.take_health(&[], at(120));
+        assert_eq!(machine.interruption().unwrap().code, "instance-retirement");
+    }
+}
+
+#[test]
+fn a_clock_that_was_set_back_holds_the_second_look_up_by_half_a_minute_only() {
+    let mut machine = machine();
+    for (second, told) in [(0, false), (-86_400, false), (-86_371, false), (-86_370, true)] {
+        machine.take_health(&[retirement(second)], at(second));
+        assert_eq!(machine.interruption().is_some(), told, "at {second}");
+    }
 }
 
 proptest! {

@@ -46,23 +46,3 @@ pub struct Sighting {
     #[serde(default)]
     pub api: Option<ProviderApi>,
 }
-
-/// A notice that the cloud takes a spot host away.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Interruption {
-    /// The spot status code, such as `marked-for-termination`.
-    pub code: String,
-    /// When the cloud gave notice.
-    pub at: Timestamp,
-}
-
-impl Interruption {
-    /// How long a host lives after its notice (`aws-semantics.md` section 14).
-    const NOTICE_SECONDS: u64 = 120;
-
-    /// Returns the seconds left at `now`, 0 when the time is up.
-    pub fn grace_seconds(&self, now: Timestamp) -> u64 {
-        Self::NOTICE_SECONDS.saturating_sub(now.since(self.at).as_secs())
-    }
-}

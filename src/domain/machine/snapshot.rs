@@ -61,7 +61,7 @@ pub struct MachineSnapshot {
     /// Marks of not having been seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen: Option<Unseen>,
-    /// Notice that the cloud takes it away.
+    /// Notice that it will not stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interruption: Option<Interruption>,
     /// Why it is to be ended, whatever the cloud shows of it from now on. It is on record before the cloud is told, so

@@ -91,7 +91,10 @@ impl Verdict {
             MachineStatus::Pending if at.watched(host.known_since) > policy.pending_timeout => {
                 Self::Failed(format!("pending for more than {} seconds", policy.pending_timeout.as_secs()))
             }
-            MachineStatus::Running if let Some(notice) = machine.interruption() => {
+            // Of what only may end, Host Factory hears once it has the host.
+            MachineStatus::Running
+                if let Some(notice) = machine.interruption().filter(|notice| notice.is_reclaim()) =>
+            {
                 Self::Failed(format!("taken back by the spot market: {}", notice.code))
             }
             MachineStatus::Running if host.private_ip.is_some() && host.name.is_some() => Self::Usable,

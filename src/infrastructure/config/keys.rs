@@ -117,6 +117,8 @@ pub const KEYS: &[Key] = &[
     key("hostFactory.batchLimit", Kind::Number(1, 500), "100", "The most hosts of one create call."),
     key("hostFactory.strictOwner", Kind::Flag, "false", "Whether a host without our owner tag is spared even when Host Factory names it in a return."),
     key("hostFactory.terminateOnReclaim", Kind::Flag, "false", "Whether a returned spot host that AWS already takes back is ended at once."),
+    key("hostFactory.scheduledEvents", Kind::Word(&["ignore", "ending", "all"]), "ending", "Which events that AWS has scheduled for a host let getReturnRequests name it: those that end or stop it (`instance-retirement`, `instance-stop`), or reboots and maintenance too."),
+    key("hostFactory.impairedAfterSeconds", Kind::Number(0, DAY), "0", "How long a status check of a host must have failed before getReturnRequests names it, at least 120; 0 for never."),
     key("installationId", Kind::Name, "", "The id under which hosts are owned. Unset: made once and kept in the work folder. Never the same for two work folders: each would end the other's hosts as orphans."),
 ];
 

@@ -13,7 +13,7 @@ use super::keys::{KEYS, Kind, Setting, masked};
 use super::layers::Layers;
 use super::templates::{Dialect, TemplateSettings};
 use super::{ConfigurationError, Environment, Origin, env, folders, layers};
-use crate::application::settings::{AwsSettings, CareSettings, SimulatedSettings};
+use crate::application::settings::{AwsSettings, CareSettings, HealthSettings, ScheduledEvents, SimulatedSettings};
 use crate::domain::InstallationId;
 use crate::domain::notes::BrakePolicy;
 use crate::domain::request::{OverMaximum, PartialStatus, RequestPolicy};
@@ -75,6 +75,8 @@ pub struct Settings {
     pub policy: RequestPolicy,
     /// The operator's choices about what nobody asks for.
     pub care: CareSettings,
+    /// What of a host's health counts.
+    pub health: HealthSettings,
     /// How long after its start a call still begins new cloud steps.
     pub soft_budget: Duration,
     /// How long a call may take.
@@ -135,6 +137,7 @@ impl Settings {
             simulated: layers.simulated(),
             policy: layers.policy(),
             care: layers.care(),
+            health: layers.health(),
             soft_budget: Duration::from_secs(layers.number("hostFactory.softBudgetSeconds")).min(hard_budget),
             hard_budget,
             storage: StorageSettings {
@@ -325,6 +328,18 @@ impl Layers {
                 pause: self.minutes("template.brake.pauseMinutes"),
             },
             ..CareSettings::default()
+        }
+    }
+
+    fn health(&self) -> HealthSettings {
+        let impaired = Some(self.seconds("hostFactory.impairedAfterSeconds")).filter(|time| !time.is_zero());
+        HealthSettings {
+            events: match self.text("hostFactory.scheduledEvents") {
+                Some("ignore") => ScheduledEvents::Ignored,
+                Some("all") => ScheduledEvents::All,
+                _ => ScheduledEvents::Ending,
+            },
+            impaired_after: impaired.map(|time| time.max(HealthSettings::SHORTEST_IMPAIRMENT)),
         }
     }
 

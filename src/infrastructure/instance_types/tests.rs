@@ -191,9 +191,10 @@ proptest! {
     fn what_is_written_is_found_again(all in proptest::collection::vec(shapes(), 0..40)) {
         let text = table::text(&all);
         for shape in &all {
-            let first = all.iter().find(|other| other.name == shape.name).cloned();
-            prop_assert_eq!(table::find(text.as_bytes(), &shape.name), first);
-            prop_assert_eq!(table::find(text.as_bytes(), &format!("{}-", shape.name)), None);
+            for name in [shape.name.clone(), format!("{}-", shape.name)] {
+                let first = all.iter().find(|other| other.name == name).cloned();
+                prop_assert_eq!(table::find(text.as_bytes(), &name), first);
+            }
         }
         prop_assert!(table::is_in_order(text.as_bytes()));
         prop_assert_eq!(table::mended(text.as_bytes()), (text.into_bytes(), 0));

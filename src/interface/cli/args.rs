@@ -328,6 +328,7 @@ mod tests {
         let show = parsed("hostfactory config show --origin --set a=b").unwrap();
         assert!(format!("{:?}", show.verb).contains("Show { origin: true }"), "{:?}", show.verb);
         for (line, wanted) in [
+            ("hostfactory templates refresh", "Refresh"),
             ("hostfactory storage check", "Check"),
             ("hostfactory storage recover", "Recover { yes: false }"),
             ("hostfactory storage recover --yes", "Recover { yes: true }"),

@@ -12,7 +12,8 @@ use super::*;
 use crate::application::budget::Budget;
 use crate::application::commands::{
     AdoptHosts, AdoptReport, CancelRequest, Cancelled, PurgeOutcome, PurgeStore, Reconcile, ReconcileReport,
-    RecoverStore, RequestMachines, ReturnAccepted, ReturnMachines, SyncMachines, SyncReport, SyncRequests,
+    RecoverStore, RefreshInstanceTypes, RequestMachines, ReturnAccepted, ReturnMachines, SyncMachines, SyncReport,
+    SyncRequests, TypesLearnt,
 };
 use crate::application::events::EventDelivery;
 use crate::application::message::Handler;
@@ -163,6 +164,10 @@ handles!(RecoverStore, Recovery, |app, command| {
 handles!(PurgeStore, PurgeOutcome, |app, command| {
     app.trouble.happens()?;
     Ok(PurgeOutcome { complete: command.older_than == Duration::from_hours(24 * 7), ..PurgeOutcome::default() })
+});
+handles!(RefreshInstanceTypes, Option<TypesLearnt>, |app, _| {
+    app.trouble.happens()?;
+    Ok(app.stored.map(|_| TypesLearnt { kept: 9, new: 1, ..TypesLearnt::default() }))
 });
 handles!(GetAvailableTemplates, Listing, |app, _| match app.trouble {
     Trouble::None => Ok(Listing {

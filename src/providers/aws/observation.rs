@@ -13,9 +13,10 @@ use super::client::{ClientSource, Clients};
 use super::error::{console, incomplete, plain, provider_error};
 use super::identity::Certainty;
 use super::retry::{self, Policy};
-use super::{sighting, tags};
+use super::{health, sighting, tags};
 use crate::application::ProviderError;
 use crate::application::ports::{Clock, Host, Installation, Notebook, Observation, Search};
+use crate::application::settings::HealthSettings;
 use crate::domain::machine::{Interruption, Sighting};
 use crate::domain::template::{PriceType, ProviderKind};
 use crate::domain::{ClientToken, Digest, FailureClass, HostName, InstallationId, MachineId};
@@ -26,6 +27,8 @@ const MOST_FILTER_VALUES: usize = 200;
 const MOST_BY_ID: usize = 2_000;
 /// How long the spot notices of the same hosts are not read again.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(20);
+/// How long nobody asks again about the health of the same hosts; AWS checks it once a minute.
+const BETWEEN_HEALTH_LOOKS: Duration = Duration::from_mins(1);
 /// The largest page.
 const PAGE: i32 = 1_000;
 const INSTANCES: &str = "DescribeInstances";
@@ -177,12 +180,11 @@ impl AwsObservation {
         sightings(&found)
     }
 
-    /// Returns whether the notices of these hosts have not been read for a while. A notice that was read is kept
-    /// with its host, so that nothing is lost by not reading it again.
-    async fn is_due(&self, ids: &[&str]) -> bool {
-        let (hosts, now) = (Digest::of(ids), self.clock.now());
-        let mut due = true;
-        self.notebook.edit(&mut |notes| due = notes.look_for_notices(&hosts, BETWEEN_LOOKS, now)).await;
+    /// Returns whether what is meant by `hosts` has not been read for as long as `every`. What was read is kept with
+    /// each host, so that nothing is lost by not reading it again.
+    async fn is_due(&self, hosts: Digest, every: Duration) -> bool {
+        let (mut due, now) = (true, self.clock.now());
+        self.notebook.edit(&mut |notes| due = notes.look_for_notices(&hosts, every, now)).await;
         due
     }
 
@@ -278,7 +280,7 @@ impl Observation for AwsObservation {
     async fn interruptions(&self, hosts: &[Host]) -> Result<Vec<(MachineId, Interruption)>, ProviderError> {
         let ids = ids_of(hosts.iter().filter(|host| host.price_type == PriceType::Spot));
         let mut notices = Vec::new();
-        if ids.is_empty() || !self.is_due(&ids).await {
+        if ids.is_empty() || !self.is_due(Digest::of(&ids), BETWEEN_LOOKS).await {
             return Ok(notices);
         }
         for batch in ids.chunks(MOST_FILTER_VALUES) {
@@ -294,10 +296,27 @@ impl Observation for AwsObservation {
                     .and_then(sighting::timestamp)
                     .ok_or_else(|| incomplete(SPOT_REQUESTS, "missing field status.update_time"))?;
                 let id = id.parse().map_err(|error| incomplete(SPOT_REQUESTS, &format!("{error}")))?;
-                notices.push((id, Interruption { code: plain(code, 100), at }));
+                notices.push((id, Interruption::spot(plain(code, 100), at)));
             }
         }
         Ok(notices)
+    }
+
+    async fn health(
+        &self,
+        hosts: &[Host],
+        wanted: HealthSettings,
+    ) -> Result<Option<Vec<(MachineId, Interruption)>>, ProviderError> {
+        let ids = ids_of(hosts);
+        if ids.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let meant: Vec<&str> = ["health"].into_iter().chain(ids.iter().copied()).collect();
+        if !self.is_due(Digest::of(&meant), BETWEEN_HEALTH_LOOKS).await {
+            return Ok(None);
+        }
+        let clients = self.clients.clients().await?;
+        health::notices(clients, self.policy(), &ids, wanted, self.clock.now()).await.map(Some)
     }
 
     async fn console(&self, host: &MachineId) -> Result<Option<String>, ProviderError> {

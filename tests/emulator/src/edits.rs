@@ -12,6 +12,7 @@ use crate::clock::millis;
 use crate::fleets::{FleetError, Injection};
 use crate::group_edits;
 use crate::habits::{Again, Victims};
+use crate::health::{Check, call_off, schedule};
 use crate::instances::{Actor, Market, Marks};
 use crate::reservations::{Reservation, ReservationKind};
 use crate::scaling;
@@ -65,10 +66,17 @@ pub enum Edit {
     Stop { instance: String },
     /// Sets the status code of the spot request of an instance.
     MarkSpot { instance: String, code: String },
-    /// Makes an instance fail its status checks, or pass them.
-    Impair { instance: String, on: bool },
-    /// Schedules an event: `instance-retirement`, `instance-reboot`, `system-maintenance` …
-    Event { instance: String, kind: String },
+    /// Makes an instance fail a status check, its own unless the text says `system`, or pass it.
+    Impair {
+        instance: String,
+        on: bool,
+        #[serde(default = "own_check")]
+        check: Check,
+    },
+    /// Schedules an event: `instance-retirement`, `instance-reboot`, `system-maintenance` … One that is there is put off.
+    Event { instance: String, kind: String, seconds: f64 },
+    /// Ends events of this kind: `Completed` or `Canceled`.
+    EventOver { instance: String, kind: String, how: String },
     /// Turns termination protection on or off.
     Protect { instance: String, on: bool },
     /// Makes an instance unknown to every call, or known again. It lives on in the truth.
@@ -167,6 +175,10 @@ impl From<&String> for Which {
     }
 }
 
+const fn own_check() -> Check {
+    Check::Instance
+}
+
 fn stranger(world: &mut World, tags: BTreeMap<String, String>) {
     world.launch(Order {
         token: None,
@@ -230,11 +242,14 @@ pub(crate) fn apply(world: &mut World, edit: Edit) -> Result<(), String> {
             scaling::look_later(world, &instance);
         }
         Edit::MarkSpot { instance, code } => mark(world, &instance, |marks| marks.spot = Some((code, now)))?,
-        Edit::Impair { instance, on } => {
-            mark(world, &instance, |marks| marks.impaired = on)?;
+        Edit::Impair { instance, on, check } => {
+            mark(world, &instance, |marks| marks.checks.set(check, on, now))?;
             scaling::look_later(world, &instance);
         }
-        Edit::Event { instance, kind } => mark(world, &instance, |marks| marks.events.push(kind))?,
+        Edit::Event { instance, kind, seconds } => {
+            mark(world, &instance, |marks| schedule(marks, kind, now + seconds_in_millis(seconds)))?;
+        }
+        Edit::EventOver { instance, kind, how } => mark(world, &instance, |marks| call_off(marks, &kind, &how))?,
         Edit::Protect { instance, on } => mark(world, &instance, |marks| marks.protected = on)?,
         Edit::Vanish { instance, on } => mark(world, &instance, |marks| marks.vanished = on)?,
         Edit::Image { id, exists: true } => {

@@ -245,22 +245,6 @@ impl Emulator {
         self.edit(Edit::Vanish { instance: instance.to_owned(), on: true })
     }
 
-    /// Makes an instance fail its status checks.
-    ///
-    /// # Errors
-    /// There is no such instance.
-    pub fn impair(&self, instance: &str) -> Result<(), String> {
-        self.edit(Edit::Impair { instance: instance.to_owned(), on: true })
-    }
-
-    /// Schedules an event for an instance.
-    ///
-    /// # Errors
-    /// There is no such instance.
-    pub fn event(&self, instance: &str, kind: &str) -> Result<(), String> {
-        self.edit(Edit::Event { instance: instance.to_owned(), kind: kind.to_owned() })
-    }
-
     /// Gives later launches the addresses of ended hosts first.
     pub fn reuse_addresses(&self) {
         self.sure(Edit::ReuseAddresses { on: true });

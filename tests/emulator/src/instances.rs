@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::clock::Millis;
 use crate::groups::GROUP_TAG;
+use crate::health::{Checks, Event};
 use crate::query::Parameters;
 
 /// How an instance is paid for.
@@ -159,10 +160,10 @@ pub(crate) struct Marks {
     pub(crate) end: Option<End>,
     pub(crate) stopped: Option<(Millis, Millis)>,
     pub(crate) protected: bool,
-    pub(crate) impaired: bool,
+    pub(crate) checks: Checks,
     pub(crate) vanished: bool,
-    /// Kinds of scheduled events.
-    pub(crate) events: Vec<String>,
+    /// Scheduled events, those that are over too.
+    pub(crate) events: Vec<Event>,
     /// The status code of its spot request, and when it was set.
     pub(crate) spot: Option<(String, Millis)>,
 }

@@ -151,7 +151,7 @@ pub(crate) fn look(world: &mut World, number: u32) {
             let refill = world.habits.refill;
             let stopped = instance.mark(|marks| marks.stopped).flatten().map(|(at, _)| at);
             let since = instance.end().map(|end| end.at).or(stopped);
-            let impaired = instance.mark(|marks| marks.impaired).unwrap_or_default();
+            let impaired = instance.mark(|marks| marks.checks.fail()).unwrap_or_default();
             let sick = impaired || since.is_some_and(|at| at + refill <= now);
             if !sick || group.is_suspended("HealthCheck") {
                 return;

@@ -36,13 +36,23 @@ pub struct Settings {
     pub throttling: bool,
     /// Every well-formed image id exists.
     pub any_image: bool,
+    /// At most so many instance types a page, whatever is asked for.
+    pub type_page: usize,
 }
 
 impl Default for Settings {
     /// A second to boot, a second to end, a running clock, no throttling, the images of [`crate::IMAGES`].
     fn default() -> Self {
         let second = Duration::from_secs(1);
-        Self { port: 0, boot: second, shutdown: second, frozen: false, throttling: false, any_image: false }
+        Self {
+            port: 0,
+            boot: second,
+            shutdown: second,
+            frozen: false,
+            throttling: false,
+            any_image: false,
+            type_page: usize::MAX,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hostfactory_emulator::{IMAGES, PARAMETERS, SUBNETS};
+use hostfactory_emulator::{Check, IMAGES, PARAMETERS, SUBNETS};
 
 use crate::client::{Answer, ask, ask_about, exchange, filtered, frozen, hosts, numbered, run, signed};
 
@@ -136,15 +136,52 @@ fn status_checks_tell_of_impaired_hosts_and_of_events_and_of_running_hosts_only(
     let ids = hosts(&emulator, 2, &[]);
     assert!(ask(&emulator, "DescribeInstanceStatus", &[]).all("instanceId").is_empty());
     let all = ask(&emulator, "DescribeInstanceStatus", &[("IncludeAllInstances", "true")]);
-    assert_eq!(all.body.matches("initializing").count(), 2);
+    assert_eq!(all.body.matches("initializing").count(), 4);
     emulator.clock_advance(Duration::from_mins(1));
     emulator.impair(&ids[0]).unwrap();
     emulator.event(&ids[1], "instance-retirement").unwrap();
     let answer = ask(&emulator, "DescribeInstanceStatus", &[]);
-    assert_eq!((answer.all("instanceId"), answer.body.matches("impaired").count()), (vec![&*ids[0], &*ids[1]], 1));
+    assert_eq!((answer.all("instanceId"), answer.body.matches(">impaired<").count()), (vec![&*ids[0], &*ids[1]], 1));
     assert!(answer.body.contains("<code>instance-retirement</code>"));
     let many: Vec<String> = (0..101).map(|n| format!("i-{n:017x}")).collect();
     assert_eq!(ask_about(&emulator, "DescribeInstanceStatus", &many).code(), "InvalidParameterValue");
+}
+
+#[test]
+fn events_and_failing_checks_are_found_by_filter_with_their_times_and_by_id_only_without_pages() {
+    let emulator = frozen();
+    let ids = hosts(&emulator, 9, &[]);
+    emulator.clock_advance(Duration::from_mins(1));
+    let find = |name: &str, value: &str| {
+        let filter = [("Filter.1.Name", name), ("Filter.1.Value.1", value), ("MaxResults", "5")];
+        ask(&emulator, "DescribeInstanceStatus", &filter)
+    };
+    assert!(find("event.code", "instance-stop").all("instanceId").is_empty());
+    for id in &ids[..7] {
+        emulator.event_in(id, "instance-stop", Duration::from_hours(1)).unwrap();
+    }
+    let first = find("event.code", "instance-stop");
+    assert_eq!(first.all("instanceId"), ids[..5]);
+    let token = first.one("nextToken").to_owned();
+    let filter = [("Filter.1.Name", "event.code"), ("Filter.1.Value.1", "instance-stop"), ("NextToken", &token)];
+    assert_eq!(ask(&emulator, "DescribeInstanceStatus", &filter).all("instanceId"), ids[5..7]);
+    // What is over is shown, and says so.
+    emulator.event_over(&ids[0], "instance-stop", "Canceled").unwrap();
+    assert!(find("event.code", "instance-stop").body.contains("<description>[Canceled] "));
+    emulator.check(&ids[7], Check::System, false).unwrap();
+    emulator.impair(&ids[8]).unwrap();
+    for (filter, id) in [("system-status.status", &ids[7]), ("instance-status.status", &ids[8])] {
+        let answer = find(filter, "impaired");
+        assert_eq!((answer.all("instanceId").len(), answer.one("instanceId")), (1, id.as_str()));
+        assert_eq!(answer.all("impairedSince").len(), 1);
+    }
+    emulator.check(&ids[7], Check::System, true).unwrap();
+    assert!(find("system-status.status", "impaired").all("instanceId").is_empty());
+    assert_eq!(find("instance-id", &ids[0]).code(), "InvalidParameterValue", "there is no such filter");
+    let both = [("InstanceId.1", ids[0].as_str()), ("MaxResults", "5")];
+    assert_eq!(ask(&emulator, "DescribeInstanceStatus", &both).code(), "InvalidParameterCombination");
+    let few = ask(&emulator, "DescribeInstanceStatus", &[("MaxResults", "4")]);
+    assert_eq!(few.code(), "InvalidParameterValue");
 }
 
 #[test]
@@ -161,6 +198,31 @@ fn images_types_subnets_and_consoles_are_described() {
     assert_eq!(ask(&emulator, "DescribeSubnets", &[("SubnetId.1", "subnet-9")]).code(), "InvalidSubnetID.NotFound");
     let ids = hosts(&emulator, 1, &[]);
     assert!(!ask(&emulator, "GetConsoleOutput", &[("InstanceId", &ids[0])]).one("output").is_empty());
+}
+
+#[test]
+fn types_are_named_or_listed_in_pages_and_never_both() {
+    let emulator = frozen();
+    let describe = |parameters: &[(&str, &str)]| ask(&emulator, "DescribeInstanceTypes", parameters);
+    let all = describe(&[]).all("instanceType").len();
+    let (mut names, mut token) = (Vec::new(), String::new());
+    loop {
+        let page = describe(&[("MaxResults", "10"), ("NextToken", &token)]);
+        assert!(page.all("instanceType").len() <= 10);
+        names.extend(page.all("instanceType").iter().map(ToString::to_string));
+        match page.all("nextToken").first() {
+            Some(next) => token = (*next).to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!((names.len(), names.contains(&"p4d.24xlarge".to_owned())), (all, true));
+    assert!(describe(&[("InstanceType.1", "p4d.24xlarge")]).body.contains("<name>A100</name>"));
+    for few_or_many in ["4", "101"] {
+        assert_eq!(describe(&[("MaxResults", few_or_many)]).code(), "InvalidParameterValue");
+    }
+    assert_eq!(describe(&[("NextToken", "x")]).code(), "InvalidNextToken");
+    let both = [("InstanceType.1", "m6i.large"), ("MaxResults", "10")];
+    assert_eq!(describe(&both).code(), "InvalidParameterCombination");
 }
 
 #[test]

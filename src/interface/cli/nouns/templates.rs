@@ -6,6 +6,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::application::bus::Catalogue;
+use crate::application::commands::{RefreshInstanceTypes, TypesLearnt};
 use crate::application::ports::TemplateReview;
 use crate::application::queries::{ReviewTemplates, ShowTemplate};
 use crate::domain::TemplateId;
@@ -39,6 +40,8 @@ Exit code 1 says that a template is refused, or that it is no template file. No 
         /// The file; the one in force when there is none.
         file: Option<PathBuf>,
     },
+    /// Asks AWS for the instance types of the region and keeps them, for templates that leave attributes to their type.
+    Refresh,
 }
 
 /// Does what `verb` says and returns what to print.
@@ -47,6 +50,7 @@ pub(super) async fn run<M: Catalogue>(app: App<'_, M>, verb: TemplatesVerb) -> R
         TemplatesVerb::List => Ok(listed(&app.queries().ask(ReviewTemplates { file: None }).await?)),
         TemplatesVerb::Show { id } => shown(&app.queries().ask(ShowTemplate { id }).await?),
         TemplatesVerb::Validate { file } => Ok(judged(&app.queries().ask(ReviewTemplates { file }).await?)),
+        TemplatesVerb::Refresh => Ok(refreshed(app.commands().dispatch(RefreshInstanceTypes).await?)),
     }
 }
 
@@ -176,4 +180,20 @@ fn judged(review: &TemplateReview) -> Report {
     let reasons = review.refused.iter().map(|refused| format!("{}: {}", refused.id, refused.reason));
     let lines: Vec<String> = std::iter::once(summary).chain(reasons).collect();
     report.with(Block::Text(lines.join("\n"))).ending(if good { Exit::Done } else { Exit::Failed })
+}
+
+fn refreshed(learnt: Option<TypesLearnt>) -> Report {
+    Report::of(match learnt {
+        Some(learnt) => json!({
+            "refreshed": true,
+            "kept": learnt.kept,
+            "new": learnt.new,
+            "changed": learnt.changed,
+            "leftOut": learnt.left_out,
+        }),
+        None => json!({
+            "refreshed": false,
+            "message": "this provider has no instance types to ask for; the table that the program ships is used",
+        }),
+    })
 }

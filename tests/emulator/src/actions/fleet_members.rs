@@ -70,7 +70,7 @@ fn members(context: &mut Context<'_>, api: Api) -> Result<String, Refusal> {
     let mut xml = Xml::default();
     xml.items("activeInstanceSet", page, |xml, (number, instance, launch)| {
         let is_spot = launch.market == Market::Spot;
-        let impaired = instance.mark(|marks| marks.impaired).unwrap_or(false);
+        let impaired = instance.mark(|marks| marks.checks.fail()).unwrap_or(false);
         xml.leaf("instanceId", instance_id(number)).leaf("instanceType", &launch.instance_type);
         xml.leaf("spotInstanceRequestId", is_spot.then(|| spot_request_id(number)));
         xml.leaf("instanceHealth", if impaired { "unhealthy" } else { "healthy" });

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::Context;
 use super::instances::write_state;
 use super::listing::{self, Sight};
-use crate::clock::iso;
+use crate::clock::{Millis, iso};
+use crate::health::Check;
 use crate::instances::State;
 use crate::query::Filter;
 use crate::refusal::Refusal;
@@ -13,9 +14,9 @@ use crate::xml::Xml;
 
 /// The most ids of one call.
 const MOST: usize = 100;
-const FILTERS: [&str; 4] = ["availability-zone", "instance-state-name", "instance-status.status", "event.code"];
-/// From now until a scheduled event.
-const NOTICE: i64 = 14 * 86_400_000;
+/// There is none for the id.
+const FILTERS: [&str; 5] =
+    ["availability-zone", "instance-state-name", "instance-status.status", "system-status.status", "event.code"];
 
 /// `DescribeInstanceStatus`: running instances, or all of them when it is asked for.
 pub(super) fn describe(context: &mut Context<'_>) -> Result<String, Refusal> {
@@ -33,24 +34,39 @@ pub(super) fn describe(context: &mut Context<'_>) -> Result<String, Refusal> {
     xml.items("instanceStatusSet", sights, |xml, sight| {
         xml.leaf("instanceId", sight.id()).leaf("availabilityZone", &sight.launch.zone);
         write_state(xml, "instanceState", sight.state);
-        xml.element("systemStatus", |xml| {
-            xml.leaf("status", if sight.state == State::Running { "ok" } else { "not-applicable" });
-        });
-        xml.element("instanceStatus", |xml| {
-            xml.leaf("status", status(&sight));
-        });
+        for (element, check) in [("systemStatus", Check::System), ("instanceStatus", Check::Instance)] {
+            xml.element(element, |xml| {
+                let since = failing_since(&sight, check);
+                xml.leaf("status", status(&sight, check));
+                xml.items("details", (sight.state == State::Running).then_some(()), |xml, ()| {
+                    xml.leaf("name", "reachability").leaf("status", if since.is_some() { "failed" } else { "passed" });
+                    xml.leaf("impairedSince", since.map(iso));
+                });
+            });
+        }
         let events = sight.instance.mark(|marks| marks.events.clone()).unwrap_or_default();
-        xml.items("eventsSet", events, |xml, code| {
-            xml.leaf("code", &code).leaf("description", &code).leaf("notBefore", iso(sight.now + NOTICE));
+        xml.items("eventsSet", events, |xml, event| {
+            let over = event.over.map(|how| format!("[{how}] ")).unwrap_or_default();
+            let description = format!("{over}{} is scheduled", event.code);
+            xml.leaf("code", event.code).leaf("description", description).leaf("notBefore", iso(event.not_before));
         });
     });
     xml.leaf("nextToken", next);
     Ok(xml.into_text())
 }
 
-fn status(sight: &Sight<'_>) -> &'static str {
+/// Returns since when a check has failed.
+fn failing_since(sight: &Sight<'_>, check: Check) -> Option<Millis> {
+    let checks = sight.instance.mark(|marks| marks.checks)?;
+    match check {
+        Check::System => checks.system,
+        Check::Instance => checks.instance,
+    }
+}
+
+fn status(sight: &Sight<'_>, check: Check) -> &'static str {
     match sight.state {
-        State::Running if sight.instance.mark(|marks| marks.impaired).unwrap_or(false) => "impaired",
+        State::Running if failing_since(sight, check).is_some() => "impaired",
         State::Running => "ok",
         State::Pending => "initializing",
         _ => "not-applicable",
@@ -61,8 +77,9 @@ fn passes(filter: &Filter, sight: &Sight<'_>) -> Option<bool> {
     Some(match filter.name.as_str() {
         "availability-zone" => filter.takes(&sight.launch.zone),
         "instance-state-name" => filter.takes(sight.state.name()),
-        "instance-status.status" => filter.takes(status(sight)),
-        "event.code" => sight.instance.mark(|marks| marks.events.iter().any(|code| filter.takes(code)))?,
+        "instance-status.status" => filter.takes(status(sight, Check::Instance)),
+        "system-status.status" => filter.takes(status(sight, Check::System)),
+        "event.code" => sight.instance.mark(|marks| marks.events.iter().any(|event| filter.takes(&event.code)))?,
         _ => return None,
     })
 }

@@ -30,6 +30,11 @@ impl Window {
         Self::at(context, most)
     }
 
+    /// Returns the same page with no more than so many: AWS may give fewer than it was asked for.
+    pub(super) fn at_most(self, most: usize) -> Self {
+        Self { most: self.most.min(most), ..self }
+    }
+
     /// Returns the page that the token of a call stands for, with at most so many.
     pub(super) fn at(context: &Context<'_>, most: u32) -> Result<Self, Refusal> {
         let (number, start) = match context.parameters.get("NextToken").filter(|token| !token.is_empty()) {
