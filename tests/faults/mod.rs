@@ -39,6 +39,7 @@ mod time;
 mod torture;
 #[cfg(feature = "aws")]
 mod types;
+#[cfg(feature = "aws")]
 mod ways;
 #[cfg(feature = "aws")]
 pub(crate) mod words;

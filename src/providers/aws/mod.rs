@@ -12,6 +12,7 @@ mod codes;
 mod credentials;
 mod error;
 mod fleet;
+mod group_creation;
 mod group_return;
 mod health;
 mod held;
