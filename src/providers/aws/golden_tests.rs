@@ -32,8 +32,13 @@ fn told(seen: &Seen) -> Reply {
         ),
         "DescribeInstanceTypes" => Reply::ok(
             "<DescribeInstanceTypesResponse><instanceTypeSet><item><instanceType>m6i.large</instanceType><vCpuInfo>\
-             <defaultCores>1</defaultCores><validThreadsPerCore><item>1</item><item>2</item></validThreadsPerCore>\
+             <defaultCores>1</defaultCores><defaultThreadsPerCore>2</defaultThreadsPerCore><validThreadsPerCore><item>1</item><item>2</item></validThreadsPerCore>\
              </vCpuInfo></item></instanceTypeSet></DescribeInstanceTypesResponse>",
+        ),
+        "DescribeSubnets" => Reply::ok(
+            "<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-0a1b2c3d</subnetId><availabilityZone>us-east-1a\
+             </availabilityZone></item><item><subnetId>subnet-1a2b3c4d</subnetId><availabilityZone>us-east-1b\
+             </availabilityZone></item></subnetSet></DescribeSubnetsResponse>",
         ),
         action if action.ends_with("GetParameter") => Reply::ok(r#"{"Parameter": {"Value": "ami-00000000000000007"}}"#),
         action => panic!("{action} reached AWS"),

@@ -363,16 +363,6 @@ fn without_a_cloud_every_template_is_simulated() {
 }
 
 #[test]
-fn camel_case_wins_and_the_same_key_twice_does_not() {
-    let (template, _) = read_all(&[("max_number", "1"), ("maxInstances", "2"), ("maxNumber", "3")]).unwrap();
-    assert_eq!(template.max_number().number(), 3);
-    let (template, _) = read_all(&[("maxNumber", "\"\""), ("max_number", "4"), ("unknownKey", "1")]).unwrap();
-    assert_eq!(template.max_number().number(), 4);
-    let reason = read_all(&[("keyName", "\"a\""), ("keyName", "\"b\"")]).unwrap_err();
-    assert!(reason.contains("keyName") && reason.contains("twice"), "{reason}");
-}
-
-#[test]
 fn tags_of_the_configuration_share_the_room() {
     let tags = |count: u32| {
         let all: Vec<String> = (0..count).map(|number| format!("k{number}=v")).collect();

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::field_tests::read_all;
 use super::*;
 use crate::application::CatalogueError;
 use crate::application::ports::{InstanceTypes, Listing, TemplateCatalogue};
@@ -338,4 +339,16 @@ fn a_type_that_the_cloud_told_about_is_known() {
     types.keep(&[InstanceShape { name: "x99.large".to_owned(), ..shape }]).unwrap();
     let read = attributes(ProviderKind::Aws, work.path(), members);
     assert_eq!(read.as_deref(), Ok("type=X86_64 ncpus=8 nram=65536 ncores=1"));
+}
+
+#[test]
+fn camel_case_wins_and_the_same_key_twice_does_not() {
+    let (template, _) = read_all(&[("max_number", "1"), ("maxInstances", "2"), ("maxNumber", "3")]).unwrap();
+    assert_eq!(template.max_number().number(), 3);
+    let (template, _) = read_all(&[("maxNumber", ""), ("max_number", "1"), ("maxInstances", "2")]).unwrap();
+    assert_eq!(template.max_number().number(), 2);
+    let (template, _) = read_all(&[("maxNumber", "\"\""), ("max_number", "4"), ("unknownKey", "1")]).unwrap();
+    assert_eq!(template.max_number().number(), 4);
+    let reason = read_all(&[("keyName", "\"a\""), ("keyName", "\"b\"")]).unwrap_err();
+    assert!(reason.contains("keyName") && reason.contains("twice"), "{reason}");
 }
