@@ -91,12 +91,13 @@ fn facts(machine: &MachineSnapshot, now: Timestamp) -> Vec<(&'static str, Cell)>
             format!("{} ({} ago)", when::rfc3339(machine.launched_at), when::age(now, machine.launched_at)).into(),
         ),
     ];
+    let notice = machine.interruption.as_ref().filter(|notice| !notice.unconfirmed);
     let optional = [
         ("Public address", machine.public_ip.clone()),
         ("Member of", machine.resource.clone()),
         ("Return", machine.return_id.as_ref().map(ToString::to_string)),
         ("Reason", machine.given_up.clone().or_else(|| machine.reason.clone())),
-        ("Taken back", machine.interruption.as_ref().map(|notice| notice.code.clone())),
+        ("Will not stay", notice.map(|notice| notice.code.clone())),
         ("Tags", Some(machine.tags.clone()).filter(|tags| !tags.is_empty())),
     ];
     pairs.extend(optional.into_iter().filter_map(|(name, text)| text.map(|text| (name, text.into()))));

@@ -106,7 +106,7 @@ pub(super) fn machine(machine: &MachineSnapshot) -> Value {
         "launchedAt": when::rfc3339(machine.launched_at),
         "changedAt": when::rfc3339(machine.changed_at),
         "endingSince": machine.ending_since.map(when::rfc3339),
-        "interruption": machine.interruption.as_ref().map(|notice| notice.code.clone()),
+        "interruption": machine.interruption.as_ref().filter(|notice| !notice.unconfirmed).map(|notice| notice.code.clone()),
     })
 }
 
