@@ -13,8 +13,8 @@ use tracing::{error, warn};
 use crate::application::budget::Budget;
 use crate::application::bus::Catalogue;
 use crate::application::commands::{
-    AdoptHostsHandler, PurgeStoreHandler, ReconcileHandler, RecoverStoreHandler, RequestMachinesHandler,
-    ReturnMachinesHandler, SyncMachinesHandler, SyncRequestsHandler,
+    AdoptHostsHandler, CancelRequestHandler, PurgeStoreHandler, ReconcileHandler, RecoverStoreHandler,
+    RequestMachinesHandler, ReturnMachinesHandler, SyncMachinesHandler, SyncRequestsHandler,
 };
 use crate::application::engine::{Engine, EngineParameters};
 use crate::application::events::OutboxDelivery;
@@ -23,7 +23,8 @@ use crate::application::ports::{Fulfilment, Observation};
 use crate::application::ports::{StoreKeeper, UnitOfWork};
 use crate::application::queries::{
     CheckStoreHandler, GetAvailableTemplatesHandler, GetRequestStatusHandler, GetRequestStatusHandlerParameters,
-    GetReturnRequestsHandler, RehearseRequestHandler,
+    GetReturnRequestsHandler, ListEventsHandler, ListMachinesHandler, ListRequestsHandler, ReadConsoleHandler,
+    RehearseRequestHandler, ReviewTemplatesHandler, ShowMachineHandler, ShowRequestHandler, ShowTemplateHandler,
 };
 use crate::domain::template::{ProviderApi, ProviderKind};
 use crate::infrastructure::clock::SystemClock;
@@ -78,6 +79,7 @@ macro_rules! application {
                     #[lazy] SyncMachinesHandler,
                     #[lazy] ReconcileHandler,
                     #[lazy] AdoptHostsHandler,
+                    #[lazy] CancelRequestHandler,
                     #[lazy] RecoverStoreHandler,
                     #[lazy] PurgeStoreHandler,
                     #[lazy] CheckStoreHandler,
@@ -85,6 +87,14 @@ macro_rules! application {
                     #[lazy] GetRequestStatusHandler,
                     #[lazy] GetReturnRequestsHandler,
                     #[lazy] RehearseRequestHandler,
+                    #[lazy] ListRequestsHandler,
+                    #[lazy] ListMachinesHandler,
+                    #[lazy] ListEventsHandler,
+                    #[lazy] ShowRequestHandler,
+                    #[lazy] ShowMachineHandler,
+                    #[lazy] ShowTemplateHandler,
+                    #[lazy] ReviewTemplatesHandler,
+                    #[lazy] ReadConsoleHandler,
                 ],
                 providers = [],
             }

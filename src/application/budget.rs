@@ -28,6 +28,12 @@ impl Budget {
         Self::starting_at(Instant::now(), soft, hard)
     }
 
+    /// Returns a budget like this one that starts now, for the next round of something that goes on.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self::starting_now(self.soft, self.hard)
+    }
+
     /// Returns the budget of the call that is being handled.
     pub fn current() -> Self {
         CURRENT

@@ -8,11 +8,15 @@ use tracing::{Instrument, debug, info_span};
 use super::ApplicationError;
 use super::budget::Budget;
 use super::commands::{
-    AdoptHosts, PurgeStore, Reconcile, RecoverStore, RequestMachines, ReturnMachines, SyncMachines, SyncRequests,
+    AdoptHosts, CancelRequest, PurgeStore, Reconcile, RecoverStore, RequestMachines, ReturnMachines, SyncMachines,
+    SyncRequests,
 };
 use super::events::EventDelivery;
 use super::message::{Command, Handler, Message, Query};
-use super::queries::{CheckStore, GetAvailableTemplates, GetRequestStatus, GetReturnRequests, RehearseRequest};
+use super::queries::{
+    CheckStore, GetAvailableTemplates, GetRequestStatus, GetReturnRequests, ListEvents, ListMachines, ListRequests,
+    ReadConsole, RehearseRequest, ReviewTemplates, ShowMachine, ShowRequest, ShowTemplate,
+};
 
 /// The use cases. A composed application that forgets one does not compile.
 pub trait Catalogue:
@@ -24,6 +28,7 @@ pub trait Catalogue:
     + HasComponent<dyn Handler<SyncMachines>>
     + HasComponent<dyn Handler<Reconcile>>
     + HasComponent<dyn Handler<AdoptHosts>>
+    + HasComponent<dyn Handler<CancelRequest>>
     + HasComponent<dyn Handler<RecoverStore>>
     + HasComponent<dyn Handler<PurgeStore>>
     + HasComponent<dyn Handler<CheckStore>>
@@ -31,6 +36,14 @@ pub trait Catalogue:
     + HasComponent<dyn Handler<GetRequestStatus>>
     + HasComponent<dyn Handler<GetReturnRequests>>
     + HasComponent<dyn Handler<RehearseRequest>>
+    + HasComponent<dyn Handler<ListRequests>>
+    + HasComponent<dyn Handler<ListMachines>>
+    + HasComponent<dyn Handler<ListEvents>>
+    + HasComponent<dyn Handler<ShowRequest>>
+    + HasComponent<dyn Handler<ShowMachine>>
+    + HasComponent<dyn Handler<ShowTemplate>>
+    + HasComponent<dyn Handler<ReviewTemplates>>
+    + HasComponent<dyn Handler<ReadConsole>>
 {
 }
 

@@ -231,6 +231,10 @@ impl TemplateCatalogue for FakeTemplates {
         Ok(Listing { templates: self.0.lock().unwrap().clone(), refused: Vec::new() })
     }
 
+    fn review(&self, _: Option<&std::path::Path>) -> Result<TemplateReview, CatalogueError> {
+        Ok(TemplateReview { accepted: self.0.lock().unwrap().clone(), ..TemplateReview::default() })
+    }
+
     fn find(&self, id: &TemplateId) -> Result<Template, CatalogueError> {
         let unknown = || CatalogueError::Unknown { id: id.to_string(), advice: String::new() };
         self.0.lock().unwrap().iter().find(|template| template.id() == id).cloned().ok_or_else(unknown)

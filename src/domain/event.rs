@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::MachineEvent;
 use super::request::RequestEvent;
-use super::{Digest, TemplateId, Timestamp};
+use super::{Digest, MachineId, RequestId, TemplateId, Timestamp};
 
 /// What happened to a template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +46,67 @@ pub struct EventEnvelope {
     pub event: DomainEvent,
 }
 
+impl DomainEvent {
+    /// Returns what the event says of itself.
+    pub fn facts(&self) -> Facts<'_> {
+        match self {
+            Self::Template(event) => event.facts(),
+            Self::Request(event) => event.facts(),
+            Self::Machine(event) => event.facts(),
+        }
+    }
+}
+
+/// What an event says of itself, for people and for whoever looks for events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts<'e> {
+    /// Its name, such as `RequestCreated`.
+    pub name: &'static str,
+    /// The request it is about.
+    pub request: Option<&'e RequestId>,
+    /// The machine it is about.
+    pub machine: Option<&'e MachineId>,
+    /// The template it is about.
+    pub template: Option<&'e TemplateId>,
+    /// The rest, in words.
+    pub detail: String,
+}
+
+impl TemplateEvent {
+    fn facts(&self) -> Facts<'_> {
+        match self {
+            Self::TemplateCreated { template_id, digest } => Facts {
+                name: "TemplateCreated",
+                template: Some(template_id),
+                detail: format!("digest {digest}"),
+                ..Facts::default()
+            },
+        }
+    }
+}
+
 impl EventEnvelope {
     /// The form in which this version writes events.
     pub const SCHEMA_VERSION: u32 = 1;
+
+    /// The names of all events.
+    pub const NAMES: [&'static str; 17] = [
+        "TemplateCreated",
+        "RequestCreated",
+        "IntentRecorded",
+        "ResourceMade",
+        "IntentResolved",
+        "HostsAdopted",
+        "RequestClaimed",
+        "RequestCancelled",
+        "RequestWithdrawn",
+        "RequestStatusChanged",
+        "MachineCreated",
+        "MachineStatusChanged",
+        "MachineInterrupted",
+        "MachineListed",
+        "MachineGivenUp",
+        "MachineEndRequested",
+        "MachineTerminated",
+    ];
 }

@@ -1,6 +1,7 @@
 //! Commands: each changes state through aggregates and one unit of work at a time.
 
 mod adopt_hosts;
+mod cancel_request;
 mod purge_store;
 mod reconcile;
 mod recover_store;
@@ -10,6 +11,7 @@ mod sync_machines;
 mod sync_requests;
 
 pub use adopt_hosts::{AdoptHosts, AdoptHostsHandler, AdoptReport};
+pub use cancel_request::{CancelRequest, CancelRequestHandler, Cancelled};
 pub use purge_store::{PurgeOutcome, PurgeStore, PurgeStoreHandler};
 pub use reconcile::{Reconcile, ReconcileHandler, ReconcileReport};
 pub use recover_store::{RecoverStore, RecoverStoreHandler};

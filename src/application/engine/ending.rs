@@ -60,10 +60,9 @@ impl Engine {
         if case.request.is_settled() || case.request.as_acquire().is_none() {
             return BTreeMap::new();
         }
-        let expired = case.request.is_expired(self.moment());
         let mut failed = BTreeMap::new();
         for machine in case.machines.iter_mut().filter(|machine| machine.is_held()) {
-            if let Verdict::Failed(why) = Verdict::over(machine, expired, self.moment(), &self.policy) {
+            if let Verdict::Failed(why) = case.request.verdict(machine, self.moment(), &self.policy) {
                 machine.give_up(&why);
                 failed.insert(machine.id().clone(), (Leaving::from(&*machine), why));
             }

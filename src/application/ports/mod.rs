@@ -6,11 +6,12 @@ mod events;
 mod fulfilment;
 mod installation;
 mod instance_types;
+mod listings;
 mod notebook;
 mod store_keeper;
 mod unit_of_work;
 
-pub use catalogue::{Listing, RefusedTemplate, TemplateCatalogue};
+pub use catalogue::{Listing, RefusedTemplate, TemplateCatalogue, TemplateReview};
 pub use clock::{Clock, IdSource};
 pub use events::{EventHandler, Outbox};
 pub use fulfilment::{
@@ -19,6 +20,7 @@ pub use fulfilment::{
 };
 pub use installation::Installation;
 pub use instance_types::InstanceTypes;
+pub use listings::{EventFilter, Listings, MachineFilter, MachineSort, RequestFilter, RequestSort};
 pub use notebook::Notebook;
 pub use store_keeper::{Condition, Contents, Recovery, StoreCopy, StoreKeeper, StoreReport};
 pub use unit_of_work::{

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use shaku::Interface;
 
-use super::Outbox;
+use super::{Listings, Outbox};
 use crate::application::StorageError;
 use crate::domain::event::{DomainEvent, EventEnvelope, TemplateEvent};
 use crate::domain::machine::Machine;
@@ -113,7 +113,9 @@ impl Changes<'_> {
 
 /// The store.
 #[async_trait]
-pub trait UnitOfWork: RequestRepository + MachineRepository + TemplateRepository + Outbox + Interface {
+pub trait UnitOfWork:
+    RequestRepository + MachineRepository + TemplateRepository + Listings + Outbox + Interface
+{
     /// Writes every change and its events in one transaction, or nothing, and marks the aggregates committed after the
     /// transaction is durable. Implementations MUST sync to disk before they return, and MUST NOT hold a lock before or
     /// after. An aggregate of version 0 must not exist yet; any other must be stored with the version it was loaded at.

@@ -4,7 +4,11 @@ mod check_store;
 mod get_available_templates;
 mod get_request_status;
 mod get_return_requests;
+mod lists;
+mod read_console;
 mod rehearse_request;
+mod stories;
+mod templates;
 
 pub use check_store::{CheckStore, CheckStoreHandler};
 pub use get_available_templates::{GetAvailableTemplates, GetAvailableTemplatesHandler};
@@ -12,4 +16,10 @@ pub use get_request_status::{
     GetRequestStatus, GetRequestStatusHandler, GetRequestStatusHandlerParameters, HostResult, HostView, RequestView,
 };
 pub use get_return_requests::{GetReturnRequests, GetReturnRequestsHandler, LostHost};
+pub use lists::{
+    ListEvents, ListEventsHandler, ListMachines, ListMachinesHandler, ListRequests, ListRequestsHandler, Listed,
+};
+pub use read_console::{ReadConsole, ReadConsoleHandler};
 pub use rehearse_request::{RehearseRequest, RehearseRequestHandler, RehearsedRequest};
+pub use stories::{MachineStory, RequestStory, ShowMachine, ShowMachineHandler, ShowRequest, ShowRequestHandler};
+pub use templates::{ReviewTemplates, ReviewTemplatesHandler, ShowTemplate, ShowTemplateHandler};

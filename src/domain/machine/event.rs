@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::MachineStatus;
+use crate::domain::event::Facts;
 use crate::domain::{MachineId, RequestId};
 
 /// A fact about a host, for the audit log and whoever else listens.
@@ -60,4 +61,52 @@ pub enum MachineEvent {
         /// Why, as far as is known.
         reason: Option<String>,
     },
+}
+
+impl MachineEvent {
+    /// Returns what the event says of itself.
+    pub(crate) fn facts(&self) -> Facts<'_> {
+        match self {
+            Self::MachineCreated { machine_id, request_id } => Facts {
+                name: "MachineCreated",
+                machine: Some(machine_id),
+                request: request_id.as_ref(),
+                ..Facts::default()
+            },
+            Self::MachineStatusChanged { machine_id, from, to, reason } => Facts {
+                name: "MachineStatusChanged",
+                machine: Some(machine_id),
+                detail: format!("{from:?} to {to:?}{}", because(reason.as_deref())),
+                ..Facts::default()
+            },
+            Self::MachineInterrupted { machine_id, code } => Facts {
+                name: "MachineInterrupted",
+                machine: Some(machine_id),
+                detail: code.clone(),
+                ..Facts::default()
+            },
+            Self::MachineListed { machine_id } => {
+                Facts { name: "MachineListed", machine: Some(machine_id), ..Facts::default() }
+            }
+            Self::MachineGivenUp { machine_id, reason } => {
+                Facts { name: "MachineGivenUp", machine: Some(machine_id), detail: reason.clone(), ..Facts::default() }
+            }
+            Self::MachineEndRequested { machine_id, reason } => Facts {
+                name: "MachineEndRequested",
+                machine: Some(machine_id),
+                detail: reason.clone(),
+                ..Facts::default()
+            },
+            Self::MachineTerminated { machine_id, reason } => Facts {
+                name: "MachineTerminated",
+                machine: Some(machine_id),
+                detail: reason.clone().unwrap_or_default(),
+                ..Facts::default()
+            },
+        }
+    }
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.map(|reason| format!(": {reason}")).unwrap_or_default()
 }

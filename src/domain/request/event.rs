@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::RequestStatus;
+use crate::domain::event::Facts;
 use crate::domain::{ClientToken, FailureClass, MachineId, RequestId, TemplateId};
 
 /// A fact about a request, for the audit log and whoever else listens.
@@ -65,6 +66,11 @@ pub enum RequestEvent {
         /// The request.
         request_id: RequestId,
     },
+    /// It was given up by hand: nothing more is asked for, and its hosts are ended.
+    RequestCancelled {
+        /// The request.
+        request_id: RequestId,
+    },
     /// It could not even be sent and nobody knows its id, so it is not kept.
     RequestWithdrawn {
         /// The request.
@@ -83,4 +89,65 @@ pub enum RequestEvent {
         /// The explanation shown to Host Factory.
         message: String,
     },
+}
+
+impl RequestEvent {
+    /// Returns what the event says of itself.
+    pub(crate) fn facts(&self) -> Facts<'_> {
+        match self {
+            Self::RequestCreated { request_id, template_id, hosts } => Facts {
+                name: "RequestCreated",
+                request: Some(request_id),
+                template: template_id.as_ref(),
+                detail: format!("{hosts} hosts"),
+                ..Facts::default()
+            },
+            Self::IntentRecorded { request_id, attempt, count, pool, token } => Facts {
+                name: "IntentRecorded",
+                request: Some(request_id),
+                detail: format!("attempt {attempt}: {count} hosts from {pool}, token {token}"),
+                ..Facts::default()
+            },
+            Self::ResourceMade { request_id, attempt, resource } => Facts {
+                name: "ResourceMade",
+                request: Some(request_id),
+                detail: format!("attempt {attempt}: {resource}"),
+                ..Facts::default()
+            },
+            Self::IntentResolved { request_id, attempt, launched, failure, code } => Facts {
+                name: "IntentResolved",
+                request: Some(request_id),
+                detail: format!(
+                    "attempt {attempt}: {launched} launched{}{}",
+                    failure.map(|class| format!(", {}", class.word())).unwrap_or_default(),
+                    code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default()
+                ),
+                ..Facts::default()
+            },
+            Self::HostsAdopted { request_id, machine_ids } => Facts {
+                name: "HostsAdopted",
+                request: Some(request_id),
+                detail: machine_ids.iter().map(MachineId::as_str).collect::<Vec<_>>().join(" "),
+                ..Facts::default()
+            },
+            Self::RequestWithdrawn { request_id, reason } => Facts {
+                name: "RequestWithdrawn",
+                request: Some(request_id),
+                detail: reason.clone(),
+                ..Facts::default()
+            },
+            Self::RequestCancelled { request_id } => {
+                Facts { name: "RequestCancelled", request: Some(request_id), ..Facts::default() }
+            }
+            Self::RequestClaimed { request_id } => {
+                Facts { name: "RequestClaimed", request: Some(request_id), ..Facts::default() }
+            }
+            Self::RequestStatusChanged { request_id, from, to, message } => Facts {
+                name: "RequestStatusChanged",
+                request: Some(request_id),
+                detail: format!("{from:?} to {to:?}: {message}"),
+                ..Facts::default()
+            },
+        }
+    }
 }

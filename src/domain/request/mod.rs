@@ -2,6 +2,7 @@
 
 mod acquire;
 mod attempt;
+mod cancelling;
 mod event;
 mod give_back;
 mod policy;
@@ -12,6 +13,7 @@ mod status;
 
 pub use acquire::{Acquire, LaunchPlan, Outcome};
 pub use attempt::{Attempt, AttemptState, Pool, Refusal};
+pub use cancelling::CANCELLED;
 pub use event::RequestEvent;
 pub use give_back::{Return, ReturnItem};
 pub use policy::{OverMaximum, PartialStatus, RequestPolicy, Verdict};

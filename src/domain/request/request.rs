@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::attempt::words_for;
 use super::{
-    Acquire, LaunchPlan, Outcome, PartialStatus, RequestEvent, RequestPolicy, RequestStatus, Return, ReturnItem,
-    Verdict,
+    Acquire, CANCELLED, LaunchPlan, Outcome, PartialStatus, RequestEvent, RequestPolicy, RequestStatus, Return,
+    ReturnItem, Verdict,
 };
 use crate::domain::machine::{Machine, MachineStatus};
 use crate::domain::template::Template;
@@ -43,6 +43,9 @@ pub struct RequestSnapshot {
     /// When Host Factory first asked about it, which proves that it knows the id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_at: Option<Timestamp>,
+    /// When it was given up by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_at: Option<Timestamp>,
     /// When it was last committed.
     #[serde(default)]
     pub changed_at: Timestamp,
@@ -120,6 +123,7 @@ impl Request {
                 deadline,
                 message: String::new(),
                 claimed_at: None,
+                cancelled_at: None,
                 changed_at: at,
                 body,
                 version: Version::default(),
@@ -160,6 +164,8 @@ impl Request {
             return Ok(false);
         }
         let expired = self.is_expired(at);
+        let verdicts: Vec<Verdict> = machines.iter().map(|machine| self.verdict(machine, at, policy)).collect();
+        let cancelled = self.is_cancelled();
         match &mut self.state.body {
             Body::Acquire(acquire) => {
                 if acquire.may_bring_more() || (acquire.wants_attempts() && !expired) {
@@ -167,8 +173,7 @@ impl Request {
                 }
                 let mut outcomes = Vec::with_capacity(machines.len());
                 let mut usable: u32 = 0;
-                for machine in machines {
-                    let verdict = Verdict::over(machine, expired, at, policy);
+                for (machine, verdict) in machines.iter().zip(verdicts) {
                     // Nobody else ends what we report as failed, so it is reported once the cloud took our order.
                     let failed_yet_held = matches!(verdict, Verdict::Failed(_)) && machine.is_held();
                     if verdict == Verdict::Executing || failed_yet_held {
@@ -181,7 +186,11 @@ impl Request {
                 }
                 acquire.outcomes = outcomes;
                 let wanted = acquire.wanted.get();
-                let message = if usable >= wanted { String::new() } else { acquire.shortfall(usable) };
+                let message = match usable >= wanted {
+                    true => String::new(),
+                    false if cancelled => format!("{CANCELLED}. {}", acquire.shortfall(usable)),
+                    false => acquire.shortfall(usable),
+                };
                 let to = match policy.partial {
                     _ if usable == 0 => RequestStatus::CompleteWithError,
                     PartialStatus::CompleteWithError if usable < wanted => RequestStatus::CompleteWithError,
@@ -254,7 +263,7 @@ impl Request {
 
     /// Returns whether the deadline has passed, so that what is missing counts as missing.
     pub fn is_expired(&self, at: Moment) -> bool {
-        at.is_past(self.state.deadline)
+        self.is_cancelled() || at.is_past(self.state.deadline)
     }
 
     /// Returns the explanation shown to Host Factory.

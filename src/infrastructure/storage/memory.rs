@@ -10,7 +10,8 @@ use super::folder::{RETENTION, lock};
 use super::state::StoreState;
 use crate::application::StorageError;
 use crate::application::ports::{
-    Changes, MachineRepository, Outbox, Purged, RequestRepository, TemplateRepository, UnitOfWork,
+    Changes, EventFilter, Listings, MachineFilter, MachineRepository, Outbox, Purged, RequestFilter, RequestRepository,
+    TemplateRepository, UnitOfWork,
 };
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::Machine;
@@ -124,6 +125,21 @@ impl TemplateRepository for MemoryStore {
 }
 
 #[async_trait]
+impl Listings for MemoryStore {
+    async fn list_requests(&self, filter: &RequestFilter) -> Result<Vec<Request>, StorageError> {
+        Ok(lock(&self.kept).state.list_requests(filter))
+    }
+
+    async fn list_machines(&self, filter: &MachineFilter) -> Result<Vec<Machine>, StorageError> {
+        Ok(lock(&self.kept).state.list_machines(filter))
+    }
+
+    async fn list_events(&self, filter: &EventFilter) -> Result<Vec<EventEnvelope>, StorageError> {
+        Ok(lock(&self.kept).state.list_events(filter))
+    }
+}
+
+#[async_trait]
 impl Outbox for MemoryStore {
     async fn undelivered(&self, limit: usize) -> Result<Vec<EventEnvelope>, StorageError> {
         let kept = lock(&self.kept);
@@ -165,8 +181,8 @@ mod tests {
 
     use super::*;
     use crate::infrastructure::storage::contract::{self, Harness};
-    use crate::infrastructure::storage::recovery_contract;
     use crate::infrastructure::storage::samples;
+    use crate::infrastructure::storage::{lists_contract, recovery_contract};
 
     #[derive(Default)]
     struct Shared(Arc<MemoryStore>);
@@ -179,6 +195,7 @@ mod tests {
 
     contract::store_contract!(Shared);
     recovery_contract::recovery_contract!(Shared);
+    lists_contract::lists_contract!(Shared);
 
     #[tokio::test]
     async fn a_commit_that_is_told_to_fail_writes_nothing_and_the_next_one_passes() {

@@ -5,6 +5,7 @@ mod examine;
 mod folder;
 mod installation;
 mod json;
+mod lists;
 mod memory;
 mod notebook;
 mod place;
@@ -21,6 +22,8 @@ mod contract;
 #[cfg(test)]
 #[cfg(unix)]
 mod keeping_contract;
+#[cfg(test)]
+mod lists_contract;
 #[cfg(test)]
 #[cfg(unix)]
 mod other_process;

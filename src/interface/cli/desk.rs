@@ -9,6 +9,7 @@ use super::output;
 use super::screen::Screen;
 use super::{Composition, StartError, StartOptions, Started};
 use crate::application::ApplicationError;
+use crate::application::budget::Budget;
 use crate::application::bus::{Catalogue, CommandBus, QueryBus};
 use crate::domain::DomainError;
 use crate::interface::hostfactory::Failure;
@@ -103,15 +104,40 @@ impl<'a, C: Composition> Desk<'a, C> {
     }
 }
 
-impl<M: Catalogue> Started<M> {
+/// The composed application, with the time that one round of work has.
+#[derive(Debug)]
+pub(super) struct App<'m, M> {
+    module: &'m M,
+    budget: Budget,
+}
+
+impl<M> Clone for App<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for App<'_, M> {}
+
+impl<'m, M: Catalogue> App<'m, M> {
+    /// Returns the application with the time that the process has.
+    pub(super) fn of(started: &'m Started<M>) -> Self {
+        Self { module: &started.module, budget: started.budget }
+    }
+
+    /// Returns the same application with its whole time before it, for the next round of something that goes on.
+    pub(super) fn anew(self) -> Self {
+        Self { budget: self.budget.anew(), ..self }
+    }
+
     /// Returns the bus for commands.
-    pub(super) fn commands(&self) -> CommandBus<'_, M> {
-        CommandBus::new(&self.module, self.budget)
+    pub(super) fn commands(self) -> CommandBus<'m, M> {
+        CommandBus::new(self.module, self.budget)
     }
 
     /// Returns the bus for queries.
-    pub(super) fn queries(&self) -> QueryBus<'_, M> {
-        QueryBus::new(&self.module, self.budget)
+    pub(super) fn queries(self) -> QueryBus<'m, M> {
+        QueryBus::new(self.module, self.budget)
     }
 }
 

@@ -11,18 +11,24 @@ use std::sync::Arc;
 use super::*;
 use crate::application::budget::Budget;
 use crate::application::commands::{
-    AdoptHosts, AdoptReport, PurgeOutcome, PurgeStore, Reconcile, ReconcileReport, RecoverStore, RequestMachines,
-    ReturnAccepted, ReturnMachines, SyncMachines, SyncReport, SyncRequests,
+    AdoptHosts, AdoptReport, CancelRequest, Cancelled, PurgeOutcome, PurgeStore, Reconcile, ReconcileReport,
+    RecoverStore, RequestMachines, ReturnAccepted, ReturnMachines, SyncMachines, SyncReport, SyncRequests,
 };
 use crate::application::events::EventDelivery;
 use crate::application::message::Handler;
-use crate::application::ports::{Condition, Listing, Recovery, RefusedTemplate, RehearsedCall, StoreReport};
+use crate::application::ports::{
+    Condition, Listing, Recovery, RefusedTemplate, RehearsedCall, StoreReport, TemplateReview,
+};
 use crate::application::queries::{
-    CheckStore, GetAvailableTemplates, GetRequestStatus, GetReturnRequests, LostHost, RehearseRequest,
-    RehearsedRequest, RequestView,
+    CheckStore, GetAvailableTemplates, GetRequestStatus, GetReturnRequests, ListEvents, ListMachines, ListRequests,
+    Listed, LostHost, MachineStory, ReadConsole, RehearseRequest, RehearsedRequest, RequestStory, RequestView,
+    ReviewTemplates, ShowMachine, ShowRequest, ShowTemplate,
 };
 use crate::application::{ApplicationError, CatalogueError, ProviderError, StorageError};
-use crate::domain::request::RequestStatus;
+use crate::domain::event::EventEnvelope;
+use crate::domain::machine::MachineSnapshot;
+use crate::domain::request::{RequestSnapshot, RequestStatus};
+use crate::domain::template::Template;
 use crate::domain::{FailureClass, RequestId};
 use crate::interface::cli::Terminal;
 
@@ -191,6 +197,28 @@ handles!(GetReturnRequests, Vec<LostHost>, |_, query| {
         .map(|host| LostHost { name: host.name.as_ref().unwrap().to_string(), grace_seconds: 0 })
         .collect())
 });
+
+handles!(CancelRequest, Cancelled, |app, _| {
+    app.trouble.happens().map(|()| Cancelled { status: RequestStatus::CompleteWithError, hosts: 2 })
+});
+handles!(ListRequests, Listed<RequestSnapshot>, |app, _| app.trouble.happens().map(|()| nothing()));
+handles!(ListMachines, Listed<MachineSnapshot>, |app, _| app.trouble.happens().map(|()| nothing()));
+handles!(ListEvents, Listed<EventEnvelope>, |app, _| app.trouble.happens().map(|()| nothing()));
+handles!(ShowRequest, Option<RequestStory>, |app, _| app.trouble.happens().map(|()| None));
+handles!(ShowMachine, Vec<MachineStory>, |app, _| app.trouble.happens().map(|()| Vec::new()));
+handles!(ShowTemplate, Template, |_, query| {
+    Err(CatalogueError::Unknown { id: query.id.to_string(), advice: "did you mean B?".to_owned() }.into())
+});
+handles!(ReviewTemplates, TemplateReview, |app, _| {
+    app.trouble.happens()?;
+    let refused = vec![RefusedTemplate { id: "A".to_owned(), reason: "b".to_owned() }];
+    Ok(TemplateReview { refused, ..TemplateReview::default() })
+});
+handles!(ReadConsole, Option<String>, |app, _| app.trouble.happens().map(|()| Some("login:\u{1b}[2J".to_owned())));
+
+fn nothing<T>() -> Listed<T> {
+    Listed { entries: Vec::new(), more: false, at: crate::domain::Timestamp::default() }
+}
 
 fn report(condition: Condition) -> StoreReport {
     StoreReport {

@@ -11,6 +11,8 @@ mod output;
 mod report;
 mod screen;
 mod table;
+mod watching;
+mod when;
 mod yaml;
 
 pub use args::command;

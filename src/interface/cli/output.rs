@@ -2,8 +2,6 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use serde_json::Value;
-
 use super::report::Report;
 use super::screen::{Format, Screen, Terminal};
 use super::yaml;
@@ -64,25 +62,42 @@ pub(super) fn print(output: &Output) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Writes the next state of something that is watched; on a terminal in place of the one before.
+/// Writes the next state of something that is watched: on a terminal in place of the `last` one, elsewhere unless it is
+/// the same, documents on one line each. Returns what was written.
 ///
 /// # Errors
 /// When it did not arrive as a whole, for example because nobody reads.
-pub(super) fn refresh(report: &Report, screen: Screen) -> io::Result<()> {
-    let text = report.text(screen)?;
-    let home = if screen.terminal.width.is_some() { "\u{1b}[H\u{1b}[2J" } else { "" };
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(format!("{home}{text}\n").as_bytes())?;
-    stdout.flush()
+pub(super) fn refresh(report: &Report, screen: Screen, last: &str) -> io::Result<String> {
+    let text = if screen.format == Format::Json { report.document.to_string() } else { report.text(screen)? };
+    if text != last {
+        let (home, end) = match (screen.terminal.width, screen.format) {
+            (Some(_), _) => ("\u{1b}[H\u{1b}[2J", "\n"),
+            (None, Format::Yaml) => ("---\n", "\n"),
+            (None, Format::Json | Format::Name) => ("", "\n"),
+            (None, Format::Table | Format::Wide) => ("", "\n\n"),
+        };
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(format!("{home}{text}{end}").as_bytes())?;
+        stdout.flush()?;
+    }
+    Ok(text)
 }
 
-/// Writes a document on one line, as the next of a series.
+/// Shows on a terminal how far something has come, in place of what it showed before; the last time with nothing.
+pub(super) fn progress(text: &str) {
+    let mut stderr = io::stderr().lock();
+    if stderr.is_terminal() {
+        let _ = write!(stderr, "\r\u{1b}[K{text}").and_then(|()| stderr.flush());
+    }
+}
+
+/// Writes the next lines of something that goes on.
 ///
 /// # Errors
-/// When it did not arrive as a whole, for example because nobody reads.
-pub(super) fn print_line(document: &Value) -> io::Result<()> {
+/// When they did not arrive as a whole, for example because nobody reads.
+pub(super) fn append(lines: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{document}")?;
+    stdout.write_all(format!("{lines}\n").as_bytes())?;
     stdout.flush()
 }
 

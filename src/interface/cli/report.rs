@@ -18,6 +18,8 @@ pub(super) struct Report {
     pub(super) blocks: Vec<Block>,
     /// The ids or names of what the answer is about.
     pub(super) names: Vec<String>,
+    /// Whether all of it was written already.
+    is_silent: bool,
 }
 
 /// A part of what people see.
@@ -34,7 +36,12 @@ pub(super) enum Block {
 impl Report {
     /// Returns a report that people see as the lines of its document.
     pub(super) fn of(document: Value) -> Self {
-        Self { exit: Exit::Done, document, blocks: Vec::new(), names: Vec::new() }
+        Self { exit: Exit::Done, document, blocks: Vec::new(), names: Vec::new(), is_silent: false }
+    }
+
+    /// Returns a report that people see as these lines.
+    pub(super) fn line(document: Value, lines: String) -> Self {
+        Self::of(document).with(Block::Text(lines))
     }
 
     /// Returns the report of a list, whose document has it under `noun`.
@@ -47,6 +54,11 @@ impl Report {
     pub(super) fn with(mut self, block: Block) -> Self {
         self.blocks.push(block);
         self
+    }
+
+    /// Returns the report with nothing left to show: all of it was written already.
+    pub(super) fn silent(self) -> Self {
+        Self { is_silent: true, ..self }
     }
 
     /// Returns the report about these.
@@ -65,6 +77,7 @@ impl Report {
     /// Never in practice: every document can be written as JSON.
     pub(super) fn text(&self, screen: Screen) -> serde_json::Result<String> {
         Ok(match screen.format {
+            _ if self.is_silent => String::new(),
             Format::Json => serde_json::to_string_pretty(&self.document)?,
             Format::Yaml => yaml::text(&self.document),
             Format::Name => self.names.join("\n"),

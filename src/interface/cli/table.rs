@@ -118,6 +118,11 @@ impl Table {
         self.rows.push(row);
     }
 
+    /// Returns the lines for `screen` without the titles.
+    pub(super) fn lines_only(&self, screen: Screen) -> String {
+        self.text(screen).lines().skip(1).collect::<Vec<_>>().join("\n")
+    }
+
     /// Returns the lines for `screen`, titles first.
     pub(super) fn text(&self, screen: Screen) -> String {
         if self.rows.is_empty() {

@@ -3,7 +3,7 @@
 //! Invariants: the file is read at most once in a process, when it is first asked for; boot scripts are read by `find`
 //! alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use shaku::Component;
@@ -12,7 +12,7 @@ use tracing::warn;
 use super::file::{self, Reading};
 use super::{TemplateSettings, user_data};
 use crate::application::CatalogueError;
-use crate::application::ports::{InstanceTypes, Listing, RefusedTemplate, TemplateCatalogue};
+use crate::application::ports::{InstanceTypes, Listing, RefusedTemplate, TemplateCatalogue, TemplateReview};
 use crate::domain::TemplateId;
 use crate::domain::template::{ProviderKind, Template, TemplateParts};
 use crate::infrastructure::config::Settings;
@@ -101,6 +101,26 @@ impl TemplateCatalogue for FileCatalogue {
             templates: reading.entries.iter().map(|entry| entry.template.clone()).collect(),
             refused: reading.refused.clone(),
         })
+    }
+
+    fn review(&self, file: Option<&Path>) -> Result<TemplateReview, CatalogueError> {
+        let path = match file {
+            Some(path) => path.to_owned(),
+            None => file::find(&self.folder, &self.instance, self.kind, &self.settings)?,
+        };
+        let reading = file::read(&path, &self.folder, self.kind, &self.settings, &*self.types)?;
+        let (off, notes, refused) = (reading.off, reading.warnings, reading.refused);
+        let mut review = TemplateReview { path, refused, off, notes, ..TemplateReview::default() };
+        for entry in reading.entries {
+            match entry.script.as_ref().map(user_data::read) {
+                Some(Err(error)) => {
+                    let id = entry.template.id().to_string();
+                    review.refused.push(RefusedTemplate { id, reason: error.to_string() });
+                }
+                Some(Ok(_)) | None => review.accepted.push(entry.template),
+            }
+        }
+        Ok(review)
     }
 
     fn find(&self, id: &TemplateId) -> Result<Template, CatalogueError> {

@@ -29,6 +29,8 @@ pub(super) struct Reading {
     pub entries: Vec<Entry>,
     /// Templates that cannot.
     pub refused: Vec<RefusedTemplate>,
+    /// Templates that are switched off.
+    pub off: Vec<String>,
     /// What is odd and can be lived with, template by template.
     pub warnings: Vec<(String, Vec<String>)>,
 }
@@ -104,7 +106,10 @@ pub(super) fn read(
         let mut notes = Notes::default();
         match reader::read(id, &record, kind, folder, settings, types, &mut notes) {
             Ok(Some(entry)) => reading.entries.push(entry),
-            Ok(None) => debug!(template_id = %label, "template is switched off"),
+            Ok(None) => {
+                debug!(template_id = %label, "template is switched off");
+                reading.off.push(label.clone());
+            }
             Err(error) => reading.refused.push(RefusedTemplate { id: label.clone(), reason: error.to_string() }),
         }
         if !notes.is_empty() {

@@ -16,7 +16,8 @@ use super::cursor;
 use super::document::{self, Events};
 use crate::application::StorageError;
 use crate::application::ports::{
-    Changes, MachineRepository, Outbox, Purged, RequestRepository, TemplateRepository, UnitOfWork,
+    Changes, EventFilter, Listings, MachineFilter, MachineRepository, Outbox, Purged, RequestFilter, RequestRepository,
+    TemplateRepository, UnitOfWork,
 };
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::Machine;
@@ -192,6 +193,21 @@ impl MachineRepository for JsonStore {
 impl TemplateRepository for JsonStore {
     async fn template(&self, digest: &Digest) -> Result<Option<Template>, StorageError> {
         self.load(Events::Skipped)?.template(digest)
+    }
+}
+
+#[async_trait]
+impl Listings for JsonStore {
+    async fn list_requests(&self, filter: &RequestFilter) -> Result<Vec<Request>, StorageError> {
+        Ok(self.load(Events::Skipped)?.list_requests(filter))
+    }
+
+    async fn list_machines(&self, filter: &MachineFilter) -> Result<Vec<Machine>, StorageError> {
+        Ok(self.load(Events::Skipped)?.list_machines(filter))
+    }
+
+    async fn list_events(&self, filter: &EventFilter) -> Result<Vec<EventEnvelope>, StorageError> {
+        Ok(self.load(Events::Read)?.list_events(filter))
     }
 }
 

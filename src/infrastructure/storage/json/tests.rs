@@ -11,8 +11,8 @@ use crate::infrastructure::lock::FileLock;
 use crate::infrastructure::storage::adversity::{self, DiskHarness};
 use crate::infrastructure::storage::contract::{self, Harness};
 use crate::infrastructure::storage::keeping_contract::{self, KeptHarness};
-use crate::infrastructure::storage::recovery_contract;
 use crate::infrastructure::storage::samples;
+use crate::infrastructure::storage::{lists_contract, recovery_contract};
 
 struct Folder(tempfile::TempDir);
 
@@ -42,6 +42,7 @@ impl Harness for Folder {
 
 contract::store_contract!(Folder);
 recovery_contract::recovery_contract!(Folder);
+lists_contract::lists_contract!(Folder);
 adversity::disk_contract!(Folder);
 keeping_contract::keeping_contract!(Folder);
 

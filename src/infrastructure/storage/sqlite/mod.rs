@@ -5,6 +5,7 @@ mod copy;
 mod error;
 mod header;
 mod keeper;
+mod lists;
 mod rows;
 mod store;
 mod whole;

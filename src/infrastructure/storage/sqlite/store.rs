@@ -14,10 +14,11 @@ use shaku::Component;
 use super::connection;
 use super::copy;
 use super::error::Fault;
-use super::rows;
+use super::{lists, rows};
 use crate::application::StorageError;
 use crate::application::ports::{
-    Changes, MachineRepository, Outbox, Purged, RequestRepository, TemplateRepository, UnitOfWork,
+    Changes, EventFilter, Listings, MachineFilter, MachineRepository, Outbox, Purged, RequestFilter, RequestRepository,
+    TemplateRepository, UnitOfWork,
 };
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::Machine;
@@ -164,6 +165,21 @@ impl MachineRepository for SqliteStore {
 impl TemplateRepository for SqliteStore {
     async fn template(&self, digest: &Digest) -> Result<Option<Template>, StorageError> {
         self.read(|connection| rows::template(connection, digest)).await
+    }
+}
+
+#[async_trait]
+impl Listings for SqliteStore {
+    async fn list_requests(&self, filter: &RequestFilter) -> Result<Vec<Request>, StorageError> {
+        self.read(|connection| lists::requests(connection, filter)).await
+    }
+
+    async fn list_machines(&self, filter: &MachineFilter) -> Result<Vec<Machine>, StorageError> {
+        self.read(|connection| lists::machines(connection, filter)).await
+    }
+
+    async fn list_events(&self, filter: &EventFilter) -> Result<Vec<EventEnvelope>, StorageError> {
+        self.read(|connection| lists::events(connection, filter)).await
     }
 }
 

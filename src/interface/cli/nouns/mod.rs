@@ -1,8 +1,17 @@
 //! What operators can do: a file for each noun, with its verbs, and what each answers.
 
 mod config;
+mod events;
+mod lists;
+mod machines;
 mod operator;
+mod orders;
 mod reconcile;
+mod requests;
 mod storage;
+mod story;
+mod templates;
+mod waiting;
+mod words;
 
 pub(super) use operator::{OperatorVerb, operate};

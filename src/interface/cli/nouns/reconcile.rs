@@ -9,8 +9,7 @@ use crate::application::bus::Catalogue;
 use crate::application::commands::{Reconcile, ReconcileReport};
 use crate::application::engine::Orphan;
 use crate::domain::MachineId;
-use crate::interface::cli::Started;
-use crate::interface::cli::desk::Ended;
+use crate::interface::cli::desk::{App, Ended};
 use crate::interface::cli::exit::Exit;
 use crate::interface::cli::report::Report;
 
@@ -23,7 +22,7 @@ pub(crate) struct ReconcileArgs {
 }
 
 /// Does what no call asks for, or only says what there is, and returns what to print.
-pub(super) async fn run<M: Catalogue>(app: &Started<M>, args: &ReconcileArgs) -> Result<Report, Ended> {
+pub(super) async fn run<M: Catalogue>(app: App<'_, M>, args: &ReconcileArgs) -> Result<Report, Ended> {
     let command = if args.dry_run { Reconcile::DryRun } else { Reconcile::Whole };
     let report = app.commands().dispatch(command).await?;
     let exit = if report.problems.is_empty() { Exit::Done } else { Exit::Failed };

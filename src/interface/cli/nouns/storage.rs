@@ -11,10 +11,10 @@ use crate::application::commands::{AdoptHosts, PurgeStore, RecoverStore};
 use crate::application::ports::{Contents, Recovery, StoreCopy, StoreReport};
 use crate::application::queries::CheckStore;
 use crate::domain::Timestamp;
-use crate::interface::cli::desk::{Desk, Ended};
+use crate::interface::cli::Composition;
+use crate::interface::cli::desk::{App, Desk, Ended};
 use crate::interface::cli::exit::Exit;
 use crate::interface::cli::report::Report;
-use crate::interface::cli::{Composition, Started};
 
 /// What there is to do with the store.
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -52,7 +52,7 @@ pub(super) fn check_confirmed<C: Composition>(desk: &Desk<'_, C>, verb: StorageV
 }
 
 /// Does what `verb` says and returns what to print.
-pub(super) async fn run<M: Catalogue>(app: &Started<M>, verb: StorageVerb) -> Result<Report, Ended> {
+pub(super) async fn run<M: Catalogue>(app: App<'_, M>, verb: StorageVerb) -> Result<Report, Ended> {
     match verb {
         StorageVerb::Check => {
             let report = app.queries().ask(CheckStore).await?;

@@ -1,0 +1,108 @@
+//! Lists for operators, out of a store that is in memory.
+
+use std::cmp::Ordering;
+
+use super::state::StoreState;
+use crate::application::ports::{EventFilter, MachineFilter, MachineSort, RequestFilter, RequestSort};
+use crate::domain::event::EventEnvelope;
+use crate::domain::machine::{Machine, MachineSnapshot};
+use crate::domain::request::{Body, Request, RequestSnapshot};
+use crate::domain::{HostName, RequestId, RequestKind, TemplateId};
+
+use super::rules;
+
+impl StoreState {
+    /// Returns what [`crate::application::ports::Listings::list_requests`] says.
+    pub fn list_requests(&self, filter: &RequestFilter) -> Vec<Request> {
+        let mut found: Vec<_> = self.requests.values().filter(|request| fits_request(filter, request)).collect();
+        found.sort_by(|one, two| turned(by_request(filter.sort, one, two), filter.reversed).then(one.id.cmp(&two.id)));
+        found.into_iter().take(filter.limit).cloned().map(Request::from_snapshot).collect()
+    }
+
+    /// Returns what [`crate::application::ports::Listings::list_machines`] says.
+    pub fn list_machines(&self, filter: &MachineFilter) -> Vec<Machine> {
+        let mut found: Vec<_> = self.machines.values().filter(|machine| fits_machine(filter, machine)).collect();
+        found.sort_by(|one, two| turned(by_machine(filter.sort, one, two), filter.reversed).then(one.id.cmp(&two.id)));
+        found.into_iter().take(filter.limit).cloned().map(Machine::from_snapshot).collect()
+    }
+
+    /// Returns what [`crate::application::ports::Listings::list_events`] says.
+    pub fn list_events(&self, filter: &EventFilter) -> Vec<EventEnvelope> {
+        let fitting = self.events.iter().rev().take_while(|event| event.sequence > filter.after);
+        let mut found: Vec<_> = fitting.filter(|event| fits_event(filter, event)).take(filter.limit).cloned().collect();
+        found.reverse();
+        found
+    }
+}
+
+fn turned(order: Ordering, reversed: bool) -> Ordering {
+    if reversed { order.reverse() } else { order }
+}
+
+fn template_of(request: &RequestSnapshot) -> Option<&TemplateId> {
+    match &request.body {
+        Body::Acquire(acquire) => acquire.template_id.as_ref(),
+        Body::Return(_) => None,
+    }
+}
+
+fn fits_request(filter: &RequestFilter, request: &RequestSnapshot) -> bool {
+    (filter.statuses.is_empty() || filter.statuses.contains(&request.status))
+        && filter.kind.is_none_or(|kind| request.id.kind() == kind)
+        && filter.template.as_ref().is_none_or(|template| template_of(request) == Some(template))
+        && filter.changed_since.is_none_or(|since| request.changed_at >= since)
+}
+
+fn by_request(sort: RequestSort, one: &RequestSnapshot, two: &RequestSnapshot) -> Ordering {
+    let template = |request| template_of(request).map_or("", TemplateId::as_str);
+    match sort {
+        RequestSort::Created => two.created_at.cmp(&one.created_at),
+        RequestSort::Changed => two.changed_at.cmp(&one.changed_at),
+        RequestSort::Id => one.id.cmp(&two.id),
+        RequestSort::Status => one.status.word().cmp(two.status.word()),
+        RequestSort::Template => template(one).cmp(template(two)),
+    }
+}
+
+fn fits_machine(filter: &MachineFilter, machine: &MachineSnapshot) -> bool {
+    let request = |id: &RequestId| match id.kind() {
+        RequestKind::Acquire => machine.request_id.as_ref() == Some(id),
+        RequestKind::Return => machine.return_id.as_ref() == Some(id),
+    };
+    (filter.statuses.is_empty() || filter.statuses.contains(&machine.status))
+        && filter.template.as_ref().is_none_or(|template| machine.template_id.as_ref() == Some(template))
+        && filter.request.as_ref().is_none_or(request)
+        && (!filter.only_held || rules::is_held(machine))
+        && filter.changed_since.is_none_or(|since| machine.changed_at >= since)
+}
+
+fn by_machine(sort: MachineSort, one: &MachineSnapshot, two: &MachineSnapshot) -> Ordering {
+    fn name(machine: &MachineSnapshot) -> &str {
+        machine.name.as_ref().map_or("", HostName::as_str)
+    }
+    fn template(machine: &MachineSnapshot) -> &str {
+        machine.template_id.as_ref().map_or("", TemplateId::as_str)
+    }
+    fn request(machine: &MachineSnapshot) -> &str {
+        machine.request_id.as_ref().map_or("", RequestId::as_str)
+    }
+    match sort {
+        MachineSort::Changed => two.changed_at.cmp(&one.changed_at),
+        MachineSort::Launched => two.launched_at.cmp(&one.launched_at),
+        MachineSort::Id => one.id.cmp(&two.id),
+        MachineSort::Name => name(one).cmp(name(two)),
+        MachineSort::Status => one.status.word().cmp(two.status.word()),
+        MachineSort::Template => template(one).cmp(template(two)),
+        MachineSort::Request => request(one).cmp(request(two)),
+    }
+}
+
+fn fits_event(filter: &EventFilter, event: &EventEnvelope) -> bool {
+    let facts = event.event.facts();
+    let everything = filter.requests.is_empty() && filter.machines.is_empty();
+    let about = facts.request.is_some_and(|id| filter.requests.contains(id))
+        || facts.machine.is_some_and(|id| filter.machines.contains(id));
+    (everything || about)
+        && (filter.names.is_empty() || filter.names.iter().any(|name| name == facts.name))
+        && filter.since.is_none_or(|since| event.at >= since)
+}

@@ -1,0 +1,155 @@
+//! Lists for operators, filtered, ordered and cut by SQLite.
+//!
+//! Invariant: what comes from the command line is bound, never part of a statement.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+use serde::de::DeserializeOwned;
+
+use super::error::Fault;
+use super::rows;
+use crate::application::ports::{EventFilter, MachineFilter, MachineSort, RequestFilter, RequestSort};
+use crate::domain::event::EventEnvelope;
+use crate::domain::machine::Machine;
+use crate::domain::request::Request;
+use crate::domain::{MachineId, RequestId, RequestKind, TemplateId, Timestamp};
+
+/// Conditions that must hold together, and what is bound to their places.
+#[derive(Default)]
+struct Conditions {
+    texts: Vec<String>,
+    values: Vec<Value>,
+}
+
+impl Conditions {
+    /// Adds a condition with one place, unless there is nothing to compare with.
+    fn add(&mut self, condition: &str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.texts.push(condition.to_owned());
+            self.values.push(value.into());
+        }
+    }
+
+    /// Adds that `column` is one of these, unless there are none.
+    fn one_of(&mut self, column: &str, texts: impl IntoIterator<Item = String>) {
+        if let Some(condition) = self.choice(column, texts) {
+            self.texts.push(condition);
+        }
+    }
+
+    fn choice(&mut self, column: &str, texts: impl IntoIterator<Item = String>) -> Option<String> {
+        let before = self.values.len();
+        self.values.extend(texts.into_iter().map(Value::from));
+        let places = vec!["?"; self.values.len() - before].join(", ");
+        (!places.is_empty()).then(|| format!("{column} IN ({places})"))
+    }
+
+    fn whole(&self) -> String {
+        if self.texts.is_empty() { "1".to_owned() } else { self.texts.join(" AND ") }
+    }
+
+    fn read<T: DeserializeOwned>(
+        mut self,
+        connection: &Connection,
+        table: &str,
+        key: &str,
+        order: &str,
+        limit: usize,
+    ) -> Result<Vec<T>, Fault> {
+        let query =
+            format!("SELECT {key}, document, checksum FROM {table} WHERE {} ORDER BY {order} LIMIT ?", self.whole());
+        self.values.push(Value::from(i64::try_from(limit).unwrap_or(i64::MAX)));
+        let mut statement = connection.prepare(&query)?;
+        let found = statement.query_map(params_from_iter(self.values), |row| rows::document(table, row))?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+}
+
+/// Finds what [`crate::infrastructure::storage::StoreState::list_requests`] does.
+pub(super) fn requests(connection: &Connection, filter: &RequestFilter) -> Result<Vec<Request>, Fault> {
+    let mut conditions = Conditions::default();
+    if !filter.statuses.is_empty() {
+        // The column has an index; the word stands in the document alone.
+        let mut settled: Vec<bool> = filter.statuses.iter().map(|status| status.is_settled()).collect();
+        settled.dedup();
+        if let [one] = settled.as_slice() {
+            conditions.add("settled = ?", Some(i64::from(*one)));
+        }
+        conditions.one_of("json_extract(document, '$.status')", filter.statuses.iter().map(|s| s.word().to_owned()));
+    }
+    let prefix = |kind| match kind {
+        RequestKind::Acquire => "req-".to_owned(),
+        RequestKind::Return => "ret-".to_owned(),
+    };
+    conditions.add("substr(id, 1, 4) = ?", filter.kind.map(prefix));
+    conditions
+        .add("json_extract(document, '$.body.templateId') = ?", filter.template.as_ref().map(TemplateId::to_string));
+    conditions.add("changed_at >= ?", filter.changed_since.map(Timestamp::as_millis));
+    let order = match filter.sort {
+        RequestSort::Created => time("created_at", filter.reversed),
+        RequestSort::Changed => time("changed_at", filter.reversed),
+        RequestSort::Id => word("id", filter.reversed),
+        RequestSort::Status => word("json_extract(document, '$.status')", filter.reversed),
+        RequestSort::Template => word("COALESCE(json_extract(document, '$.body.templateId'), '')", filter.reversed),
+    };
+    let found = conditions.read(connection, "requests", "id", &order, filter.limit)?;
+    Ok(found.into_iter().map(Request::from_snapshot).collect())
+}
+
+/// Finds what [`crate::infrastructure::storage::StoreState::list_machines`] does.
+pub(super) fn machines(connection: &Connection, filter: &MachineFilter) -> Result<Vec<Machine>, Fault> {
+    let mut conditions = Conditions::default();
+    conditions.one_of("status", filter.statuses.iter().map(|status| status.word().to_owned()));
+    conditions.add("template_id = ?", filter.template.as_ref().map(TemplateId::to_string));
+    let column = |kind| match kind {
+        RequestKind::Acquire => "request_id = ?",
+        RequestKind::Return => "json_extract(document, '$.returnId') = ?",
+    };
+    if let Some(request) = &filter.request {
+        conditions.add(column(request.kind()), Some(request.to_string()));
+    }
+    conditions.add("held = ?", filter.only_held.then_some(1));
+    conditions.add("changed_at >= ?", filter.changed_since.map(Timestamp::as_millis));
+    let order = match filter.sort {
+        MachineSort::Changed => time("changed_at", filter.reversed),
+        MachineSort::Launched => time("json_extract(document, '$.launchedAt')", filter.reversed),
+        MachineSort::Id => word("id", filter.reversed),
+        MachineSort::Name => word("COALESCE(name, '')", filter.reversed),
+        MachineSort::Status => word("status", filter.reversed),
+        MachineSort::Template => word("COALESCE(template_id, '')", filter.reversed),
+        MachineSort::Request => word("COALESCE(request_id, '')", filter.reversed),
+    };
+    let found = conditions.read(connection, "machines", "id", &order, filter.limit)?;
+    Ok(found.into_iter().map(Machine::from_snapshot).collect())
+}
+
+/// Finds what [`crate::infrastructure::storage::StoreState::list_events`] does.
+pub(super) fn events(connection: &Connection, filter: &EventFilter) -> Result<Vec<EventEnvelope>, Fault> {
+    let mut conditions = Conditions::default();
+    conditions.add("sequence > ?", (filter.after > 0).then(|| rows::signed(filter.after)));
+    conditions.add("at >= ?", filter.since.map(Timestamp::as_millis));
+    let requests = filter.requests.iter().map(RequestId::to_string);
+    let machines = filter.machines.iter().map(MachineId::to_string);
+    let about = [
+        conditions.choice("json_extract(document, '$.fact.requestId')", requests),
+        conditions.choice("json_extract(document, '$.fact.machineId')", machines),
+    ];
+    let about: Vec<String> = about.into_iter().flatten().collect();
+    if !about.is_empty() {
+        conditions.texts.push(format!("({})", about.join(" OR ")));
+    }
+    conditions.one_of("json_extract(document, '$.fact.type')", filter.names.iter().cloned());
+    let mut found = conditions.read(connection, "events", "CAST(sequence AS TEXT)", "sequence DESC", filter.limit)?;
+    found.reverse();
+    Ok(found)
+}
+
+/// Orders by a time, newest first unless reversed.
+fn time(column: &str, reversed: bool) -> String {
+    format!("{column} {}, id", if reversed { "ASC" } else { "DESC" })
+}
+
+/// Orders by a text, from small to large unless reversed.
+fn word(column: &str, reversed: bool) -> String {
+    format!("{column} {}, id", if reversed { "DESC" } else { "ASC" })
+}

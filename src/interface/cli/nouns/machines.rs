@@ -1,0 +1,222 @@
+//! The operator's verbs on hosts.
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::lists::{self, ListArgs};
+use super::{orders, story, words};
+use crate::application::commands::HostRef;
+use crate::application::ports::{MachineFilter, MachineSort};
+use crate::application::queries::{ListMachines, Listed, ReadConsole, ShowMachine};
+use crate::domain::machine::{MachineSnapshot, MachineStatus};
+use crate::domain::{DomainError, HostName, MachineId, RequestId, TemplateId};
+use crate::interface::cli::desk::{App, Desk, Ended};
+use crate::interface::cli::report::Report;
+use crate::interface::cli::table::{Column, Table};
+use crate::interface::cli::{Composition, when};
+use crate::interface::hostfactory::Failure;
+
+/// What there is to do with hosts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MachinesVerb {
+    /// Lists hosts, those that changed last first.
+    #[command(
+        visible_alias = "ls",
+        after_help = "\
+Examples:
+  hostfactory machines list --status running --template Small
+  hostfactory machines list --request req-… --sort name --output wide
+  hostfactory machines list --held --output name         the ids of all hosts that live, one a line"
+    )]
+    List(ListMachinesArgs),
+    /// Shows a host, and everything that happened to it.
+    #[command(visible_alias = "describe")]
+    Show {
+        /// The host: its id or its name.
+        #[arg(value_parser = host)]
+        host: HostRef,
+    },
+    /// Asks for hosts of a template.
+    #[command(after_help = "\
+Examples:
+  hostfactory machines request Small --count 2           answers with the request's id at once
+  hostfactory machines request Small --count 2 --wait    answers once the hosts are usable, or it is clear why not
+  hostfactory machines request Small --key nightly-7     asks once, however often it is run")]
+    Request(orders::RequestArgs),
+    /// Gives hosts back, which ends them.
+    #[command(after_help = "\
+Examples:
+  hostfactory machines return i-0123456789abcdef0 --yes
+  hostfactory machines return --all-of req-… --wait --yes")]
+    Return(orders::ReturnArgs),
+    /// Shows the end of what a host wrote to its console, if the cloud has kept any of it.
+    Console {
+        /// The host.
+        id: MachineId,
+    },
+}
+
+/// Which hosts to list.
+#[derive(Debug, Args)]
+pub(crate) struct ListMachinesArgs {
+    /// Only those in this status; may be given more than once.
+    #[arg(long, value_name = "STATUS")]
+    status: Vec<StatusWord>,
+    /// Only those of this template.
+    #[arg(long, value_name = "ID")]
+    template: Option<TemplateId>,
+    /// Only those launched for this request, or returned by it.
+    #[arg(long, value_name = "ID")]
+    request: Option<RequestId>,
+    /// Only those that live and that nobody has asked to end.
+    #[arg(long)]
+    held: bool,
+    /// What to order by: times newest first.
+    #[arg(long, value_name = "FIELD", default_value = "changed")]
+    sort: SortWord,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+/// A status of hosts, as the command line has it.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum StatusWord {
+    Pending,
+    Running,
+    Stopping,
+    Stopped,
+    ShuttingDown,
+    Terminated,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SortWord {
+    Changed,
+    Launched,
+    Id,
+    Name,
+    Status,
+    Template,
+    Request,
+}
+
+impl From<&ListMachinesArgs> for ListMachines {
+    fn from(args: &ListMachinesArgs) -> Self {
+        let status = |word: &StatusWord| match word {
+            StatusWord::Pending => MachineStatus::Pending,
+            StatusWord::Running => MachineStatus::Running,
+            StatusWord::Stopping => MachineStatus::Stopping,
+            StatusWord::Stopped => MachineStatus::Stopped,
+            StatusWord::ShuttingDown => MachineStatus::ShuttingDown,
+            StatusWord::Terminated => MachineStatus::Terminated,
+        };
+        let filter = MachineFilter {
+            statuses: args.status.iter().map(status).collect(),
+            template: args.template.clone(),
+            request: args.request.clone(),
+            only_held: args.held,
+            changed_since: None,
+            sort: match args.sort {
+                SortWord::Changed => MachineSort::Changed,
+                SortWord::Launched => MachineSort::Launched,
+                SortWord::Id => MachineSort::Id,
+                SortWord::Name => MachineSort::Name,
+                SortWord::Status => MachineSort::Status,
+                SortWord::Template => MachineSort::Template,
+                SortWord::Request => MachineSort::Request,
+            },
+            reversed: args.list.reverse,
+            limit: args.list.most(),
+        };
+        Self { filter, within: args.list.since }
+    }
+}
+
+/// Reads a host as the command line names it.
+pub(super) fn host(text: &str) -> Result<HostRef, DomainError> {
+    if text.starts_with("i-") {
+        return Ok(HostRef { id: Some(text.parse()?), name: None });
+    }
+    text.parse::<HostName>().map(|name| HostRef { id: None, name: Some(name) })
+}
+
+/// Does what `verb` says and returns what to print.
+pub(super) async fn run<C: Composition>(
+    desk: &Desk<'_, C>,
+    app: App<'_, C::Module>,
+    verb: MachinesVerb,
+) -> Result<Report, Ended> {
+    match verb {
+        MachinesVerb::List(args) => {
+            let watch = args.list.watch.then_some(args.list.pace);
+            lists::shown(desk.screen, watch, async || {
+                let query = ListMachines::from(&args);
+                Ok(listed(&app.anew().queries().ask(query).await?))
+            })
+            .await
+        }
+        MachinesVerb::Show { host } => {
+            let named = host.id.as_ref().map(ToString::to_string).or(host.name.as_ref().map(ToString::to_string));
+            let stories = app.queries().ask(ShowMachine { host }).await?;
+            if stories.is_empty() {
+                let text = format!(
+                    "the store has no host {}; hostfactory machines list shows those it has",
+                    named.unwrap_or_default()
+                );
+                return Err(Ended::failed(Failure::new(&text)));
+            }
+            Ok(story::of_machines(&stories))
+        }
+        MachinesVerb::Request(args) => orders::request(desk, app, args).await,
+        MachinesVerb::Return(args) => orders::give_back(desk, app, args).await,
+        MachinesVerb::Console { id } => {
+            let text = app.queries().ask(ReadConsole { id: id.clone() }).await?;
+            let document = json!({ "machineId": id, "console": text });
+            let lines =
+                text.map_or_else(|| "The cloud has kept nothing of its console.".to_owned(), |text| readable(&text));
+            Ok(Report::line(document, lines).named(vec![id.to_string()]))
+        }
+    }
+}
+
+/// Returns a console's text without what would move the cursor of whoever reads it.
+fn readable(text: &str) -> String {
+    text.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect()
+}
+
+fn listed(list: &Listed<MachineSnapshot>) -> Report {
+    let columns = [
+        Column::fixed("ID"),
+        Column::fixed("STATUS"),
+        Column::elastic("NAME"),
+        Column::elastic("TYPE"),
+        Column::fixed("ADDRESS"),
+        Column::fixed("AGE"),
+        Column::wide("TEMPLATE"),
+        Column::wide("MARKET"),
+        Column::wide("ZONE"),
+        Column::wide("REQUEST"),
+        Column::wide("RETURN"),
+        Column::wide("REASON"),
+    ];
+    let mut table = Table::new(&columns, "There are no such hosts.");
+    for machine in &list.entries {
+        table.push(vec![
+            machine.id.as_str().into(),
+            words::machine_status(machine.status),
+            machine.name.as_ref().map(HostName::as_str).into(),
+            machine.instance_type.as_deref().into(),
+            machine.private_ip.as_deref().into(),
+            when::age(list.at, machine.launched_at).into(),
+            machine.template_id.as_ref().map(TemplateId::as_str).into(),
+            machine.price_type.word().into(),
+            machine.zone.as_deref().into(),
+            machine.request_id.as_ref().map(RequestId::as_str).into(),
+            machine.return_id.as_ref().map(RequestId::as_str).into(),
+            machine.given_up.as_deref().or(machine.reason.as_deref()).into(),
+        ]);
+    }
+    let documents: Vec<Value> = list.entries.iter().map(words::machine).collect();
+    let names = list.entries.iter().map(|machine| machine.id.to_string()).collect();
+    lists::cut(Report::list("machines", documents, names, table), list.more)
+}

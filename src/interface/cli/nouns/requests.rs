@@ -1,0 +1,214 @@
+//! The operator's verbs on requests.
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::lists::{self, ListArgs};
+use super::{story, waiting, words};
+use crate::application::bus::Catalogue;
+use crate::application::commands::CancelRequest;
+use crate::application::ports::{RequestFilter, RequestSort};
+use crate::application::queries::{ListRequests, Listed, ShowRequest};
+use crate::domain::request::{RequestSnapshot, RequestStatus};
+use crate::domain::{RequestId, RequestKind, TemplateId};
+use crate::interface::cli::desk::{App, Desk, Ended};
+use crate::interface::cli::exit::Exit;
+use crate::interface::cli::report::Report;
+use crate::interface::cli::table::{Cell, Column, Table};
+use crate::interface::cli::watching::PaceArgs;
+use crate::interface::cli::{Composition, when};
+use crate::interface::hostfactory::Failure;
+
+/// What there is to do with requests.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RequestsVerb {
+    /// Lists requests, the newest first.
+    #[command(
+        visible_alias = "ls",
+        after_help = "\
+Examples:
+  hostfactory requests list --status running
+  hostfactory requests list --template Small --since 2h --sort changed
+  hostfactory requests list --status error --output name   only the ids, one a line"
+    )]
+    List(ListRequestsArgs),
+    /// Shows a request with its hosts, and everything that happened to it with the time each step took.
+    #[command(visible_alias = "describe")]
+    Show {
+        /// The request: req-… or ret-…
+        id: RequestId,
+    },
+    /// Brings requests up to date with the cloud and tells how they stand, as getRequestStatus does.
+    #[command(after_help = "\
+Examples:
+  hostfactory requests status req-…           now
+  hostfactory requests status req-… --wait    until it is settled; exit code 1 when it ends in an error")]
+    Status {
+        /// The requests: req-… or ret-…
+        #[arg(required = true)]
+        ids: Vec<RequestId>,
+        /// Waits until all of them are settled.
+        #[arg(long)]
+        wait: bool,
+        #[command(flatten)]
+        pace: PaceArgs,
+    },
+    /// Shows a request again and again until it is settled, or Ctrl-C.
+    Watch {
+        /// The request: req-… or ret-…
+        id: RequestId,
+        #[command(flatten)]
+        pace: PaceArgs,
+    },
+    /// Gives up what a request for hosts still waits for, and ends the hosts that it has got.
+    #[command(after_help = "\
+Host Factory learns of it with its next question: the request is complete_with_error. A settled request cannot be
+cancelled; give its hosts back with: hostfactory machines return --all-of req-…")]
+    Cancel {
+        /// The request: req-…
+        id: RequestId,
+        /// Does it without asking.
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+/// Which requests to list.
+#[derive(Debug, Args)]
+pub(crate) struct ListRequestsArgs {
+    /// Only those in this status; may be given more than once.
+    #[arg(long, value_name = "STATUS")]
+    status: Vec<StatusWord>,
+    /// Only those for hosts of this template.
+    #[arg(long, value_name = "ID")]
+    template: Option<TemplateId>,
+    /// Only those that get hosts, or those that give hosts back.
+    #[arg(long)]
+    kind: Option<KindWord>,
+    /// What to order by: times newest first.
+    #[arg(long, value_name = "FIELD", default_value = "created")]
+    sort: SortWord,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+/// A status of requests, as the command line has it.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum StatusWord {
+    Running,
+    Complete,
+    #[value(alias = "complete_with_error", alias = "complete-with-error", alias = "failed")]
+    Error,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum KindWord {
+    Acquire,
+    Return,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SortWord {
+    Created,
+    Changed,
+    Id,
+    Status,
+    Template,
+}
+
+impl From<&ListRequestsArgs> for ListRequests {
+    fn from(args: &ListRequestsArgs) -> Self {
+        let status = |word: &StatusWord| match word {
+            StatusWord::Running => RequestStatus::Running,
+            StatusWord::Complete => RequestStatus::Complete,
+            StatusWord::Error => RequestStatus::CompleteWithError,
+        };
+        let filter = RequestFilter {
+            statuses: args.status.iter().map(status).collect(),
+            kind: args.kind.map(|kind| match kind {
+                KindWord::Acquire => RequestKind::Acquire,
+                KindWord::Return => RequestKind::Return,
+            }),
+            template: args.template.clone(),
+            changed_since: None,
+            sort: match args.sort {
+                SortWord::Created => RequestSort::Created,
+                SortWord::Changed => RequestSort::Changed,
+                SortWord::Id => RequestSort::Id,
+                SortWord::Status => RequestSort::Status,
+                SortWord::Template => RequestSort::Template,
+            },
+            reversed: args.list.reverse,
+            limit: args.list.most(),
+        };
+        Self { filter, within: args.list.since }
+    }
+}
+
+/// Does what `verb` says and returns what to print.
+pub(super) async fn run<C: Composition>(
+    desk: &Desk<'_, C>,
+    app: App<'_, C::Module>,
+    verb: RequestsVerb,
+) -> Result<Report, Ended> {
+    match verb {
+        RequestsVerb::List(args) => {
+            let watch = args.list.watch.then_some(args.list.pace);
+            lists::shown(desk.screen, watch, async || {
+                let query = ListRequests::from(&args);
+                Ok(listed(&app.anew().queries().ask(query).await?))
+            })
+            .await
+        }
+        RequestsVerb::Show { id } => show(app, id).await,
+        RequestsVerb::Status { ids, wait, pace } => waiting::status(desk, app, ids, wait.then_some(pace)).await,
+        RequestsVerb::Watch { id, pace } => waiting::watch(desk, app, id, pace).await,
+        RequestsVerb::Cancel { id, yes } => {
+            desk.confirm(&format!("cancels {id} and ends the hosts that it has got"), yes)?;
+            let outcome = app.commands().dispatch(CancelRequest { id: id.clone() }).await?;
+            let document = json!({ "requestId": id, "status": outcome.status.word(), "hostsEnded": outcome.hosts });
+            let line = format!("{id} is cancelled; {} hosts are ended", outcome.hosts);
+            Ok(Report::line(document, line).named(vec![id.to_string()]))
+        }
+    }
+}
+
+fn listed(list: &Listed<RequestSnapshot>) -> Report {
+    let columns = [
+        Column::fixed("ID"),
+        Column::fixed("STATUS"),
+        Column::fixed("HOSTS"),
+        Column::elastic("TEMPLATE"),
+        Column::fixed("AGE"),
+        Column::wide("CHANGED"),
+        Column::wide("MESSAGE"),
+    ];
+    let mut table = Table::new(&columns, "There are no such requests.");
+    for request in &list.entries {
+        table.push(vec![
+            request.id.as_str().into(),
+            words::request_status(request.status),
+            words::hosts(request),
+            Cell::from(words::template_of(request)),
+            when::age(list.at, request.created_at).into(),
+            when::age(list.at, request.changed_at).into(),
+            request.message.as_str().into(),
+        ]);
+    }
+    let documents: Vec<Value> = list.entries.iter().map(words::request).collect();
+    let names = list.entries.iter().map(|request| request.id.to_string()).collect();
+    lists::cut(Report::list("requests", documents, names, table), list.more)
+}
+
+/// Returns everything that is known of a request.
+pub(super) async fn show<M: Catalogue>(app: App<'_, M>, id: RequestId) -> Result<Report, Ended> {
+    let found = app.queries().ask(ShowRequest { id: id.clone() }).await?;
+    let Some(found) = found else { return Err(unknown(&id)) };
+    Ok(story::of_request(&found))
+}
+
+/// Returns the failure over a request that the store does not have.
+pub(super) fn unknown(id: &RequestId) -> Ended {
+    let text = format!("the store has no request {id}; hostfactory requests list shows those it has");
+    Ended { exit: Exit::Failed, failure: Failure::new(&text) }
+}

@@ -1,0 +1,179 @@
+//! The operator's verbs on templates.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use crate::application::bus::Catalogue;
+use crate::application::ports::TemplateReview;
+use crate::application::queries::{ReviewTemplates, ShowTemplate};
+use crate::domain::TemplateId;
+use crate::domain::template::Template;
+use crate::interface::cli::desk::{App, Ended};
+use crate::interface::cli::exit::Exit;
+use crate::interface::cli::report::{Block, Report};
+use crate::interface::cli::table::{Cell, Column, Table, Tone};
+use crate::interface::hostfactory::Failure;
+
+/// What there is to do with templates.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TemplatesVerb {
+    /// Lists the templates that hosts can be asked for, in the order of the file, and those that are refused.
+    #[command(visible_alias = "ls")]
+    List,
+    /// Shows a template as it is understood: every field, defaults included.
+    #[command(visible_alias = "describe")]
+    Show {
+        /// The template.
+        id: TemplateId,
+    },
+    /// Reads each template of a file, its boot script included, and tells whether it is accepted, and if not, why.
+    #[command(after_help = "\
+Examples:
+  hostfactory templates validate                 the file in force
+  hostfactory templates validate new.json        another one, before it takes its place
+
+Exit code 1 says that a template is refused, or that it is no template file. No cloud is asked.")]
+    Validate {
+        /// The file; the one in force when there is none.
+        file: Option<PathBuf>,
+    },
+}
+
+/// Does what `verb` says and returns what to print.
+pub(super) async fn run<M: Catalogue>(app: App<'_, M>, verb: TemplatesVerb) -> Result<Report, Ended> {
+    match verb {
+        TemplatesVerb::List => Ok(listed(&app.queries().ask(ReviewTemplates { file: None }).await?)),
+        TemplatesVerb::Show { id } => shown(&app.queries().ask(ShowTemplate { id }).await?),
+        TemplatesVerb::Validate { file } => Ok(judged(&app.queries().ask(ReviewTemplates { file }).await?)),
+    }
+}
+
+fn hosts_of(template: &Template) -> String {
+    let launch = template.launch();
+    let types: Vec<&str> = launch.instance_types.iter().map(|weighted| weighted.name.as_str()).collect();
+    match (types.as_slice(), &launch.launch_template) {
+        ([], Some(named)) => format!("as {}", named.id),
+        ([], None) => "-".to_owned(),
+        ([one], _) => (*one).to_owned(),
+        ([first, rest @ ..], _) => format!("{first} and {} more", rest.len()),
+    }
+}
+
+fn listed(review: &TemplateReview) -> Report {
+    let columns = [
+        Column::elastic("ID"),
+        Column::fixed("MAX"),
+        Column::fixed("API"),
+        Column::fixed("MARKET"),
+        Column::elastic("TYPES"),
+        Column::wide("SUBNETS"),
+        Column::wide("ATTRIBUTES"),
+    ];
+    let mut table = Table::new(&columns, "No template can be used.");
+    let mut documents = Vec::new();
+    for template in &review.accepted {
+        let attributes = template.attributes().iter().map(|(name, value)| format!("{name}={}", value.1));
+        let attributes: Vec<String> = attributes.collect();
+        let maximum = template.max_number().limit().map_or_else(|| "any".to_owned(), |limit| limit.to_string());
+        table.push(vec![
+            template.id().as_str().into(),
+            maximum.into(),
+            format!("{:?}", template.api()).into(),
+            template.price_type().word().into(),
+            hosts_of(template).into(),
+            template.launch().subnets.join(" ").into(),
+            attributes.join(" ").into(),
+        ]);
+        documents.push(json!({
+            "templateId": template.id(),
+            "maxNumber": template.max_number(),
+            "api": template.api(),
+            "priceType": template.price_type().word(),
+            "instanceTypes": template.launch().instance_types.iter().map(|weighted| weighted.name.as_str()).collect::<Vec<_>>(),
+            "subnets": template.launch().subnets,
+        }));
+    }
+    let refused: Vec<Value> =
+        review.refused.iter().map(|one| json!({"templateId": one.id, "reason": one.reason})).collect();
+    let names = review.accepted.iter().map(|template| template.id().to_string()).collect();
+    let mut report = Report::list("templates", documents, names, table);
+    if let Value::Object(members) = &mut report.document {
+        members.insert("refused".to_owned(), Value::Array(refused));
+        members.insert("file".to_owned(), json!(review.path.display().to_string()));
+    }
+    if review.refused.is_empty() {
+        return report;
+    }
+    let lines: Vec<String> = review.refused.iter().map(|one| format!("Refused: {}: {}", one.id, one.reason)).collect();
+    report.with(Block::Text(lines.join("\n")))
+}
+
+fn shown(template: &Template) -> Result<Report, Ended> {
+    let document = serde_json::to_value(template)
+        .map_err(|error| Ended::failed(Failure::new(&format!("the template cannot be shown: {error}"))))?;
+    // What is not set says nothing.
+    Ok(Report::of(without_unset(document)).named(vec![template.id().to_string()]))
+}
+
+fn without_unset(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let kept = members.into_iter().map(|(name, value)| (name, without_unset(value)));
+            Value::Object(kept.filter(|(_, value)| !is_unset(value)).collect())
+        }
+        other => other,
+    }
+}
+
+fn is_unset(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn judged(review: &TemplateReview) -> Report {
+    let mut table = Table::new(&[Column::elastic("TEMPLATE"), Column::fixed("VERDICT"), Column::elastic("WHY")], "");
+    let mut documents = Vec::new();
+    let notes_of = |id: &str| -> Vec<&str> {
+        let own = review.notes.iter().filter(|(template, _)| template == id);
+        own.flat_map(|(_, notes)| notes.iter().map(String::as_str)).collect()
+    };
+    let mut push = |id: &str, verdict: &str, tone, reason: Option<&str>| {
+        let notes = notes_of(id);
+        let why: Vec<&str> = reason.into_iter().chain(notes.iter().copied()).collect();
+        table.push(vec![id.into(), Cell::toned(verdict, tone), why.join("; ").into()]);
+        documents.push(json!({ "templateId": id, "verdict": verdict, "reason": reason, "notes": notes }));
+    };
+    for template in &review.accepted {
+        push(template.id().as_str(), "accepted", Tone::Good, None);
+    }
+    for refused in &review.refused {
+        push(&refused.id, "refused", Tone::Bad, Some(&refused.reason));
+    }
+    for id in &review.off {
+        push(id, "switched off", Tone::Faint, None);
+    }
+    let names = review.refused.iter().map(|refused| refused.id.clone()).collect();
+    let mut report = Report::list("templates", documents, names, table);
+    let good = review.refused.is_empty();
+    if let Value::Object(members) = &mut report.document {
+        members.insert("file".to_owned(), json!(review.path.display().to_string()));
+        members.insert("valid".to_owned(), json!(good));
+    }
+    let summary = format!(
+        "{}: {} accepted, {} refused, {} switched off",
+        review.path.display(),
+        review.accepted.len(),
+        review.refused.len(),
+        review.off.len()
+    );
+    // A reason that is cut is of no use: those of refused templates follow in full.
+    let reasons = review.refused.iter().map(|refused| format!("{}: {}", refused.id, refused.reason));
+    let lines: Vec<String> = std::iter::once(summary).chain(reasons).collect();
+    report.with(Block::Text(lines.join("\n"))).ending(if good { Exit::Done } else { Exit::Failed })
+}
