@@ -33,7 +33,7 @@ use crate::infrastructure::clock::SystemClock;
 use crate::infrastructure::clock::SystemClockParameters;
 use crate::infrastructure::config::templates::FileCatalogue;
 use crate::infrastructure::config::{
-    ConfigurationError, Environment, FolderOptions, Overrides, Settings, StorageStrategy,
+    self, ConfigurationError, Edited, Environment, FolderOptions, Overrides, Settings, StorageStrategy,
 };
 use crate::infrastructure::ids::RandomIds;
 use crate::infrastructure::instance_types::{KnownInstanceTypes, KnownInstanceTypesParameters};
@@ -45,7 +45,7 @@ use crate::infrastructure::storage::{
 use crate::infrastructure::storage::{SqliteKeeper, SqliteStore};
 use crate::infrastructure::telemetry::{self, AuditLog};
 use crate::interface::chain::Chain;
-use crate::interface::cli::{Composition, StartError, StartOptions, Started, run};
+use crate::interface::cli::{Composition, Configured, StartError, StartOptions, Started, run};
 #[cfg(feature = "aws")]
 use crate::providers::aws::{
     AutoScaling, AwsClients, AwsClientsParameters, AwsInstanceTypes, AwsObservation, InstantFleet, MaintainFleet,
@@ -138,14 +138,17 @@ pub fn main() -> ExitCode {
 
 impl Bootstrap {
     fn settings(options: &StartOptions) -> Result<Settings, StartError> {
-        let folders = FolderOptions {
-            config: options.config_dir.clone(),
-            work: options.work_dir.clone(),
-            log: options.log_dir.clone(),
-        };
-        let overrides = Overrides { folders, settings: options.settings.clone() };
-        Settings::load(&overrides, &Environment::capture()).map_err(|error| refused(&error))
+        Settings::load(&overrides(options), &Environment::capture()).map_err(|error| refused(&error))
     }
+}
+
+fn overrides(options: &StartOptions) -> Overrides {
+    let folders = FolderOptions {
+        config: options.config_dir.clone(),
+        work: options.work_dir.clone(),
+        log: options.log_dir.clone(),
+    };
+    Overrides { folders, settings: options.settings.clone() }
 }
 
 fn refused(error: &ConfigurationError) -> StartError {
@@ -244,6 +247,16 @@ impl Composition for Bootstrap {
 
     fn configuration(&self, options: &StartOptions, origins: bool) -> Result<Value, StartError> {
         Ok(Self::settings(options)?.describe(origins))
+    }
+
+    fn configured(&self, options: &StartOptions, key: &str) -> Result<Option<(Value, String)>, StartError> {
+        Self::settings(options)?.value(key).map_err(|error| refused(&error))
+    }
+
+    fn configure(&self, options: &StartOptions, key: &str, value: &str) -> Result<Configured, StartError> {
+        let edited = config::set(&overrides(options), &Environment::capture(), key, value);
+        let Edited { path, former, before, after, origin, warnings } = edited.map_err(|error| refused(&error))?;
+        Ok(Configured { path, former, before, after, origin, warnings })
     }
 
     fn variable(&self, name: &str) -> Option<String> {

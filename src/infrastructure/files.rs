@@ -258,6 +258,33 @@ pub fn replace_with(file: TempPath, path: &Path) -> Result<(), FileError> {
     sync_folder(folder_of(path))
 }
 
+/// Puts a file with these bytes in place of the operator's own at `path`, which keeps its rights, or is mode 0600 when it
+/// is new; a link stays and what it points to is replaced. The former file is given the name `former` in the same folder.
+///
+/// # Errors
+/// [`FileError::Refused`] when `path` is not a plain file; [`FileError::Io`] when the disk is full, read-only or broken.
+pub fn replace_shared(path: &Path, bytes: &[u8], former: Option<&Path>) -> Result<(), FileError> {
+    let target = match fs::canonicalize(path) {
+        Ok(target) => target,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+        Err(error) => return Err(FileError::io("looking at", path)(error)),
+    };
+    let file = written_beside(&target, bytes, Durability::Synced)?;
+    match fs::metadata(&target) {
+        Ok(found) if !found.is_file() => return Err(FileError::refused(path, "is not a plain file", "name a file")),
+        Ok(found) => {
+            fs::set_permissions(file.path(), found.permissions()).map_err(FileError::io("giving rights to", path))?;
+            if let Some(former) = former.and_then(Path::file_name) {
+                keep_as(&target, &target.with_file_name(former))?;
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(FileError::io("looking at", path)(error)),
+    }
+    rename_over(file.into_temp_path(), &target)?;
+    sync_folder(folder_of(&target))
+}
+
 /// Gives the file at `path` a second name, `kept`, in the same folder, so that it outlasts being replaced; whatever had
 /// that name loses it. Without a sync: the one that follows the replacement serves both. Call it under the lock of
 /// `path`.

@@ -74,7 +74,7 @@ impl Handler<CancelRequest> for CancelRequestHandler {
                 }
             }
             Err(error) => {
-                warn!(request_id = %command.id, %error, "the cancelled request is taken up again by a later call")
+                warn!(request_id = %command.id, %error, "the cancelled request is taken up again by a later call");
             }
         }
         let request = engine.store.request(&command.id).await?;

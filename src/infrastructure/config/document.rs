@@ -100,6 +100,51 @@ impl Node<'_> {
     }
 }
 
+/// Writes a value down as people lay it out: two spaces a level, members in their order.
+pub(crate) fn laid_out(node: &Node<'_>) -> String {
+    let mut text = String::new();
+    lay_out(node, 0, &mut text);
+    text.push('\n');
+    text
+}
+
+fn lay_out(node: &Node<'_>, depth: usize, text: &mut String) {
+    let line = |text: &mut String, depth: usize| {
+        text.push('\n');
+        text.extend(std::iter::repeat_n("  ", depth));
+    };
+    let quoted = |word: &str| serde_json::Value::from(word).to_string();
+    match node {
+        Node::Null => text.push_str("null"),
+        Node::Flag(flag) => text.push_str(if *flag { "true" } else { "false" }),
+        Node::Whole(number) => text.push_str(&number.to_string()),
+        Node::Fraction(number) => text.push_str(&serde_json::Value::from(*number).to_string()),
+        Node::Text(word) => text.push_str(&quoted(word)),
+        Node::List(items) if items.is_empty() => text.push_str("[]"),
+        Node::List(items) => {
+            for (at, item) in items.iter().enumerate() {
+                text.push(if at == 0 { '[' } else { ',' });
+                line(text, depth + 1);
+                lay_out(item, depth + 1, text);
+            }
+            line(text, depth);
+            text.push(']');
+        }
+        Node::Object(members) if members.is_empty() => text.push_str("{}"),
+        Node::Object(members) => {
+            for (at, (name, value)) in members.iter().enumerate() {
+                text.push(if at == 0 { '{' } else { ',' });
+                line(text, depth + 1);
+                text.push_str(&quoted(name));
+                text.push_str(": ");
+                lay_out(value, depth + 1, text);
+            }
+            line(text, depth);
+            text.push('}');
+        }
+    }
+}
+
 /// The most members of one object where each is compared with those before it.
 const MOST_MEMBERS: usize = 2000;
 

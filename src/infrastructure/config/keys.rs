@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use super::document::Node;
-use super::text::{same_word, short};
+use super::text::{nearest, same_word, short};
+use super::{ConfigurationError, Origin};
 
 /// A value that was read and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,6 +141,20 @@ impl Key {
     pub fn takes(&self) -> String {
         self.kind.describe()
     }
+}
+
+/// Returns the key of this name.
+///
+/// # Errors
+/// [`ConfigurationError::Invalid`] naming the nearest key, when there is none.
+pub(super) fn find(name: &str) -> Result<&'static Key, ConfigurationError> {
+    KEYS.iter().find(|key| key.name == name).ok_or_else(|| {
+        let hint = match nearest(name, KEYS.iter().map(|key| key.name)) {
+            Some(near) => format!("there is no such key; did you mean {near}?"),
+            None => "there is no such key; hostfactory config show lists them".to_owned(),
+        };
+        ConfigurationError::invalid(short(name), Origin::CommandLine, hint)
+    })
 }
 
 /// The levels that there are, most quiet first, each with the other names it goes by.

@@ -13,8 +13,11 @@ use super::keys::{KEYS, Setting, level_of};
 use super::text::{nearest, short};
 use super::{ConfigurationError, Environment, Origin, env, ibm, orb};
 
+/// Our own file.
+pub(super) const OWN: &str = "config.json";
+
 /// The largest configuration file that is read.
-const LARGEST: u64 = 1024 * 1024;
+pub(super) const LARGEST: u64 = 1024 * 1024;
 
 /// Values with their origins, one place for each key of [`KEYS`].
 #[derive(Debug)]
@@ -23,7 +26,7 @@ pub(super) struct Layers {
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads every layer.
+/// Reads every layer; with a `draft`, that stands for the text of our own file.
 ///
 /// # Errors
 /// [`ConfigurationError`] for the first value or file that cannot be used.
@@ -32,6 +35,7 @@ pub(super) fn read(
     instance: &str,
     environment: &Environment,
     command_line: &[(String, String)],
+    draft: Option<&str>,
 ) -> Result<Layers, ConfigurationError> {
     let mut layers = Layers { values: vec![None; KEYS.len()], warnings: Vec::new() };
     layers.take_defaults(folder)?;
@@ -39,9 +43,11 @@ pub(super) fn read(
     if let Some(path) = find(folder, instance, "prov_config.json")? {
         with_members(&path, |file, members| ibm::take(&mut layers, file, members))?;
     }
-    let own = folder.join("config.json");
-    if own.exists() {
-        with_members(&own, |file, members| layers.take_own(file, members))?;
+    let own = folder.join(OWN);
+    match draft {
+        Some(text) => with_members_of(text, &own, |file, members| layers.take_own(file, members))?,
+        None if own.exists() => with_members(&own, |file, members| layers.take_own(file, members))?,
+        None => {}
     }
     layers.take_variables(environment)?;
     layers.take_command_line(command_line)?;
@@ -113,8 +119,15 @@ fn with_members(
     path: &Path,
     take: impl FnOnce(&SourceFile, &Members<'_>) -> Result<(), ConfigurationError>,
 ) -> Result<(), ConfigurationError> {
-    let text = document::read(path, LARGEST)?;
-    let Node::Object(members) = document::parse(&text, path, true)? else {
+    with_members_of(&document::read(path, LARGEST)?, path, take)
+}
+
+fn with_members_of(
+    text: &str,
+    path: &Path,
+    take: impl FnOnce(&SourceFile, &Members<'_>) -> Result<(), ConfigurationError>,
+) -> Result<(), ConfigurationError> {
+    let Node::Object(members) = document::parse(text, path, true)? else {
         return Err(ConfigurationError::invalid("the whole file", path.display(), "is not a JSON object"));
     };
     take(&SourceFile { path: Arc::new(path.to_owned()) }, &members)

@@ -5,6 +5,7 @@
 //! cloud; no secret shows in an error or in `Debug`.
 
 mod document;
+mod edit;
 mod env;
 mod error;
 mod folders;
@@ -21,6 +22,7 @@ mod text;
 #[cfg(test)]
 mod settings_tests;
 
+pub use edit::{Edited, set};
 pub use env::{Environment, VARIABLES, Variable};
 pub use error::ConfigurationError;
 pub use folders::{FolderOptions, Folders};

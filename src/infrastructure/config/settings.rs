@@ -102,9 +102,21 @@ impl Settings {
     /// # Errors
     /// [`ConfigurationError`] naming the key and the file, variable or option at fault.
     pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Self, ConfigurationError> {
+        Self::load_with(overrides, environment, None)
+    }
+
+    /// Reads the configuration as it would be with `draft` as the text of our own file.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub(super) fn load_with(
+        overrides: &Overrides,
+        environment: &Environment,
+        draft: Option<&str>,
+    ) -> Result<Self, ConfigurationError> {
         environment.check()?;
         let (instance, folders) = folders::resolve(&overrides.folders, environment)?;
-        let mut layers = layers::read(&folders.config, &instance, environment, &overrides.settings)?;
+        let mut layers = layers::read(&folders.config, &instance, environment, &overrides.settings, draft)?;
         let mut warnings = std::mem::take(&mut layers.warnings);
         let provider_kind = match layers.text("provider.type") {
             Some("simulated") => ProviderKind::Simulated,
@@ -157,6 +169,15 @@ impl Settings {
             warnings,
             layers,
         })
+    }
+
+    /// Returns the value of one key, secrets masked, and the place it came from; `None` for a value that is set nowhere.
+    ///
+    /// # Errors
+    /// [`ConfigurationError::Invalid`] naming the nearest key, when there is no such key.
+    pub fn value(&self, name: &str) -> Result<Option<(Value, String)>, ConfigurationError> {
+        let key = super::keys::find(name)?;
+        Ok(self.layers.get(key.name).map(|(setting, origin)| (shown(key.kind, setting), origin.to_string())))
     }
 
     /// Returns the configuration in force as one document, secrets masked; with `origins`, each value with the place

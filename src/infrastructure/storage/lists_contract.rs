@@ -138,13 +138,13 @@ pub(super) async fn events_are_filtered_and_the_newest_are_kept(harness: &impl H
     assert_eq!(found(EventFilter { after: newest[0].sequence, ..all() }).await, newest[1..]);
     let created = found(EventFilter { names: vec!["MachineCreated".to_owned()], ..all() }).await;
     assert_eq!(created.len(), 4);
-    let story = found(EventFilter { requests: vec![acquire_id(1)], machines: vec![machine_id(101)], ..all() }).await;
-    assert!(story.len() > 2);
-    for event in &story {
+    let told = found(EventFilter { requests: vec![acquire_id(1)], machines: vec![machine_id(101)], ..all() }).await;
+    assert!(told.len() > 2);
+    for event in &told {
         let facts = event.event.facts();
         assert!(facts.request == Some(&acquire_id(1)) || facts.machine == Some(&machine_id(101)), "{event:?}");
     }
-    assert!(story.iter().any(|event| event.event.facts().machine == Some(&machine_id(101))));
+    assert!(told.iter().any(|event| event.event.facts().machine == Some(&machine_id(101))));
     let late = found(EventFilter { since: Some(at(300)), ..all() }).await;
     assert!(!late.is_empty() && late.iter().all(|event| event.at >= at(300)));
 }

@@ -29,7 +29,7 @@ Answers are tables on a terminal and JSON elsewhere; --output decides. Exit code
 
 /// Gets hosts from AWS for IBM Spectrum Symphony's Host Factory, and shows an operator how they are.
 #[derive(Debug, Parser)]
-#[command(name = "hostfactory", version, about, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "hostfactory", version, max_term_width = 100, after_help = EXAMPLES)]
 struct Line {
     #[command(flatten)]
     start: StartArgs,
@@ -297,6 +297,11 @@ mod tests {
     #[test]
     fn what_is_mistyped_is_answered_with_the_nearest_that_there_is() {
         for (line, nearest) in [
+            ("hostfactory requets list", "'requests'"),
+            ("hostfactory requests lst", "'list'"),
+            ("hostfactory machines list --sort nam", "'name'"),
+            ("hostfactory machines list --statsu running", "'--status'"),
+            ("hostfactory events list --name MachineCreate", "'MachineCreated'"),
             ("hostfactory storge check", "'storage'"),
             ("hostfactory storage chek", "'check'"),
             ("hostfactory storage purge --oldr-than 3", "'--older-than'"),
@@ -306,7 +311,7 @@ mod tests {
             assert!(text.contains(nearest) && !text.contains('\n') && !text.contains("Usage"), "{text}");
         }
         let Err(Refused::Usage(text, _, format)) = parsed("hostfactory storage -o yaml") else { panic!() };
-        assert_eq!((text.contains("subcommands: check, "), format), (true, Some(Format::Yaml)), "{text}");
+        assert_eq!((text.contains("subcommands: info, "), format), (true, Some(Format::Yaml)), "{text}");
     }
 
     #[test]

@@ -41,6 +41,23 @@ pub struct StartError {
     pub message: String,
 }
 
+/// What was changed in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Configured {
+    /// The file.
+    pub path: PathBuf,
+    /// Its former state, if there was one.
+    pub former: Option<PathBuf>,
+    /// The value in force before, secrets masked.
+    pub before: Option<Value>,
+    /// The value in force now.
+    pub after: Option<Value>,
+    /// Where that comes from: a variable may go before the file.
+    pub origin: Option<String>,
+    /// What is odd about the configuration and can be lived with.
+    pub warnings: Vec<String>,
+}
+
 /// Composes the application. `bootstrap` is the one implementation outside tests.
 pub trait Composition {
     /// The composed application.
@@ -58,6 +75,20 @@ pub trait Composition {
     /// # Errors
     /// [`StartError`] when the configuration cannot be used.
     fn configuration(&self, options: &StartOptions, origins: bool) -> Result<Value, StartError>;
+
+    /// Returns the value in force of one key, secrets masked, and where it comes from; `None` when it is set nowhere.
+    ///
+    /// # Errors
+    /// [`StartError`] when there is no such key, or the configuration cannot be used.
+    fn configured(&self, options: &StartOptions, key: &str) -> Result<Option<(Value, String)>, StartError>;
+
+    /// Sets one key in our own configuration file, once the whole configuration was found usable with it. An empty value
+    /// removes the key from the file.
+    ///
+    /// # Errors
+    /// [`StartError`] when the configuration could not be used with it, or the file cannot be replaced. Nothing has changed
+    /// then.
+    fn configure(&self, options: &StartOptions, key: &str, value: &str) -> Result<Configured, StartError>;
 
     /// Returns the value of a variable of the environment that decides how answers look.
     fn variable(&self, name: &str) -> Option<String>;

@@ -31,7 +31,7 @@ use crate::domain::machine::MachineSnapshot;
 use crate::domain::request::{RequestSnapshot, RequestStatus};
 use crate::domain::template::Template;
 use crate::domain::{FailureClass, RequestId};
-use crate::interface::cli::Terminal;
+use crate::interface::cli::{Configured, Terminal};
 
 const REQUEST: &str = "req-6b1f2c4e-2a51-4c3e-9d52-1f0a7c9be101";
 const OTHER: &str = "req-00000000-0000-4000-8000-000000000001";
@@ -264,6 +264,19 @@ impl Composition for Fake {
 
     fn configuration(&self, options: &StartOptions, origins: bool) -> Result<Value, StartError> {
         Ok(json!({"origins": origins, "settings": options.settings.len()}))
+    }
+
+    fn configured(&self, _: &StartOptions, key: &str) -> Result<Option<(Value, String)>, StartError> {
+        Ok((key == "storage.strategy").then(|| (json!("json"), "default".to_owned())))
+    }
+
+    fn configure(&self, _: &StartOptions, key: &str, value: &str) -> Result<Configured, StartError> {
+        if !self.starts {
+            return Err(StartError { message: format!("{key} does not take {value}") });
+        }
+        let path = std::path::PathBuf::from("/conf/config.json");
+        let after = Some(json!(value));
+        Ok(Configured { path, former: None, before: None, after, origin: None, warnings: Vec::new() })
     }
 
     fn variable(&self, _: &str) -> Option<String> {

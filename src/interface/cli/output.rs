@@ -26,12 +26,11 @@ impl Output {
     fn text(&self) -> serde_json::Result<String> {
         match self {
             Self::Answer(answer) => serde_json::to_string(answer),
-            Self::Failure(failure) => serde_json::to_string(failure),
             Self::Report(report, screen) => report.text(*screen),
             Self::Refusal(failure, screen) if screen.format == Format::Yaml => {
                 Ok(yaml::text(&serde_json::to_value(failure)?))
             }
-            Self::Refusal(failure, _) => serde_json::to_string(failure),
+            Self::Failure(failure) | Self::Refusal(failure, _) => serde_json::to_string(failure),
             Self::Text(text) => Ok(text.trim_end().to_owned()),
         }
     }

@@ -20,6 +20,8 @@ pub(super) struct Report {
     pub(super) names: Vec<String>,
     /// Whether all of it was written already.
     is_silent: bool,
+    /// Whether it is text in whatever form is asked for.
+    is_plain: bool,
 }
 
 /// A part of what people see.
@@ -36,12 +38,17 @@ pub(super) enum Block {
 impl Report {
     /// Returns a report that people see as the lines of its document.
     pub(super) fn of(document: Value) -> Self {
-        Self { exit: Exit::Done, document, blocks: Vec::new(), names: Vec::new(), is_silent: false }
+        Self { exit: Exit::Done, document, blocks: Vec::new(), names: Vec::new(), is_silent: false, is_plain: false }
     }
 
     /// Returns a report that people see as these lines.
     pub(super) fn line(document: Value, lines: String) -> Self {
         Self::of(document).with(Block::Text(lines))
+    }
+
+    /// Returns a report that is these lines in whatever form is asked for.
+    pub(super) fn plain(lines: String) -> Self {
+        Self { is_plain: true, ..Self::line(Value::Null, lines) }
     }
 
     /// Returns the report of a list, whose document has it under `noun`.
@@ -78,15 +85,18 @@ impl Report {
     pub(super) fn text(&self, screen: Screen) -> serde_json::Result<String> {
         Ok(match screen.format {
             _ if self.is_silent => String::new(),
+            _ if self.is_plain => self.shown(screen),
             Format::Json => serde_json::to_string_pretty(&self.document)?,
             Format::Yaml => yaml::text(&self.document),
             Format::Name => self.names.join("\n"),
             Format::Table | Format::Wide if self.blocks.is_empty() => yaml::text(&self.document),
-            Format::Table | Format::Wide => {
-                let shown: Vec<String> = self.blocks.iter().map(|block| block.text(screen)).collect();
-                shown.join("\n\n")
-            }
+            Format::Table | Format::Wide => self.shown(screen),
         })
+    }
+
+    fn shown(&self, screen: Screen) -> String {
+        let shown: Vec<String> = self.blocks.iter().map(|block| block.text(screen)).collect();
+        shown.join("\n\n")
     }
 }
 

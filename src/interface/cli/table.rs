@@ -129,7 +129,7 @@ impl Table {
             return self.when_empty.to_owned();
         }
         let shown: Vec<usize> = (0..self.columns.len())
-            .filter(|at| screen.is_wide() || !self.columns.iter().nth(*at).is_some_and(|c| c.wide))
+            .filter(|at| screen.is_wide() || !self.columns.get(*at).is_some_and(|c| c.wide))
             .collect();
         let columns: Vec<(usize, Column)> =
             shown.iter().filter_map(|at| self.columns.get(*at).map(|column| (*at, *column))).collect();
@@ -172,6 +172,7 @@ fn line<'c>(cells: impl Iterator<Item = &'c Cell>, widths: &[usize], screen: Scr
         text.push_str(&cell.shown(*width, screen.is_coloured()));
         gap = width.saturating_sub(cell.width()) + GAP.len();
     }
+    text.truncate(text.trim_end().len());
     text
 }
 

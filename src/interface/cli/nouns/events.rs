@@ -65,7 +65,7 @@ pub(crate) struct FilterArgs {
     /// Only those about this host; may be given more than once.
     #[arg(long, value_name = "ID")]
     machine: Vec<MachineId>,
-    /// Only those with this name, such as RequestCreated; may be given more than once.
+    /// Only those with this name, such as `RequestCreated`; may be given more than once.
     #[arg(long, value_name = "NAME", value_parser = name())]
     name: Vec<String>,
     /// Only what happened within this time: 90s, 30m, 2h, 7d.

@@ -1,5 +1,6 @@
 //! What operators can do: a file for each noun, with its verbs, and what each answers.
 
+mod about;
 mod config;
 mod events;
 mod lists;

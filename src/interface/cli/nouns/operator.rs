@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 
+use super::about::{self, CompletionsArgs};
 use super::config::{self, ConfigVerb};
 use super::events::{self, EventsVerb};
 use super::machines::{self, MachinesVerb};
@@ -37,12 +38,26 @@ pub(crate) enum OperatorVerb {
     /// Finishes or undoes what killed processes left, and ends hosts of ours that no request accounts for. Calls do the
     /// same in passing; this does all of it now.
     Reconcile(ReconcileArgs),
+    /// Prints the script that completes this command line in a shell.
+    #[command(after_help = "\
+Examples:
+  hostfactory completions bash > /etc/bash_completion.d/hostfactory
+  hostfactory completions zsh > ~/.zfunc/_hostfactory")]
+    Completions(CompletionsArgs),
+    /// Tells the version, and what this binary was built with.
+    Version,
+    /// Prints the reference page of the command line.
+    #[command(hide = true)]
+    Reference,
 }
 
 /// Does what an operator asks.
 pub(crate) fn operate<C: Composition>(verb: OperatorVerb, desk: &Desk<'_, C>) -> Result<Report, Ended> {
     match verb {
         OperatorVerb::Config(verb) => return config::run(desk, verb),
+        OperatorVerb::Completions(args) => return Ok(about::completions(&args)),
+        OperatorVerb::Version => return Ok(about::version()),
+        OperatorVerb::Reference => return Ok(about::reference()),
         OperatorVerb::Storage(ref verb) => storage::check_confirmed(desk, *verb)?,
         OperatorVerb::Requests(_)
         | OperatorVerb::Machines(_)
@@ -66,6 +81,9 @@ async fn carry_out<C: Composition>(
         OperatorVerb::Events(verb) => events::run(desk, app, verb).await,
         OperatorVerb::Templates(verb) => templates::run(app, verb).await,
         OperatorVerb::Config(verb) => config::run(desk, verb),
+        OperatorVerb::Completions(args) => Ok(about::completions(&args)),
+        OperatorVerb::Version => Ok(about::version()),
+        OperatorVerb::Reference => Ok(about::reference()),
         OperatorVerb::Storage(verb) => storage::run(app, verb).await,
         OperatorVerb::Reconcile(args) => reconcile::run(app, &args).await,
     }

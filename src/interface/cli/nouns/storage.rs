@@ -1,5 +1,6 @@
 //! The operator's verbs on the store, and the documents they print.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,14 +12,17 @@ use crate::application::commands::{AdoptHosts, PurgeStore, RecoverStore};
 use crate::application::ports::{Contents, Recovery, StoreCopy, StoreReport};
 use crate::application::queries::CheckStore;
 use crate::domain::Timestamp;
-use crate::interface::cli::Composition;
 use crate::interface::cli::desk::{App, Desk, Ended};
 use crate::interface::cli::exit::Exit;
-use crate::interface::cli::report::Report;
+use crate::interface::cli::report::{Block, Report};
+use crate::interface::cli::table::{Cell, Tone};
+use crate::interface::cli::{Composition, when};
 
 /// What there is to do with the store.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(crate) enum StorageVerb {
+    /// Tells where the store is, how large it is, and what is in it.
+    Info,
     /// Reads the whole store and its copies, and tells how they are.
     Check,
     /// Puts the newest whole copy in place of a store that is damaged or gone. Nothing is deleted.
@@ -47,13 +51,14 @@ pub(super) fn check_confirmed<C: Composition>(desk: &Desk<'_, C>, verb: StorageV
         StorageVerb::Purge { older_than, yes } => {
             desk.confirm(&format!("forgets what ended and has not changed for {older_than} days"), yes)
         }
-        StorageVerb::Check | StorageVerb::Recover { .. } | StorageVerb::Adopt => Ok(()),
+        StorageVerb::Info | StorageVerb::Check | StorageVerb::Recover { .. } | StorageVerb::Adopt => Ok(()),
     }
 }
 
 /// Does what `verb` says and returns what to print.
 pub(super) async fn run<M: Catalogue>(app: App<'_, M>, verb: StorageVerb) -> Result<Report, Ended> {
     match verb {
+        StorageVerb::Info => Ok(info(&app.queries().ask(CheckStore).await?)),
         StorageVerb::Check => {
             let report = app.queries().ask(CheckStore).await?;
             let exit = if report.condition.is_good() { Exit::Done } else { Exit::Failed };
@@ -84,6 +89,44 @@ pub(super) async fn run<M: Catalogue>(app: App<'_, M>, verb: StorageVerb) -> Res
             Ok(Report::of(document).ending(if outcome.complete { Exit::Done } else { Exit::Failed }))
         }
     }
+}
+
+/// Returns the few lines that say what store there is.
+fn info(report: &StoreReport) -> Report {
+    let contents = report.contents.as_ref();
+    let counted = |counts: &dyn Fn(&Contents) -> &BTreeMap<&'static str, usize>| {
+        let parts =
+            |contents| counts(contents).iter().map(|(word, number)| format!("{number} {word}")).collect::<Vec<_>>();
+        contents.map(parts).filter(|parts| !parts.is_empty()).map(|parts| parts.join(", "))
+    };
+    let bytes: u64 = report.files.values().sum();
+    let pairs = vec![
+        ("Store", Cell::from(format!("{} at {}", report.strategy, shown(&report.path)))),
+        (
+            "Condition",
+            Cell::toned(report.condition.word(), if report.condition.is_good() { Tone::Good } else { Tone::Bad }),
+        ),
+        ("Size", format!("{bytes} bytes in {} files", report.files.len()).into()),
+        ("Requests", counted(&|contents| &contents.requests).into()),
+        ("Hosts", counted(&|contents| &contents.machines).into()),
+        ("Templates", contents.map(|contents| contents.templates.to_string()).into()),
+        ("Events", contents.map(|contents| contents.events.to_string()).into()),
+        ("Last commit", contents.and_then(|contents| contents.last_commit).map(when::rfc3339).into()),
+        ("Copies", report.copies.len().to_string().into()),
+    ];
+    let document = json!({
+        "strategy": report.strategy,
+        "path": shown(&report.path),
+        "condition": report.condition.word(),
+        "bytes": bytes,
+        "contents": contents.map(self::contents),
+        "copies": report.copies.len(),
+    });
+    Report::of(document).with(Block::Pairs(pairs)).ending(if report.condition.is_good() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
 }
 
 fn check(report: &StoreReport) -> Value {
