@@ -494,3 +494,19 @@ fn what_goes_wrong_for_an_operator_is_told_and_logged_once() {
     let fake = Fake { starts: false, ..Fake::with(Trouble::None) };
     assert_eq!(fake.call(&["storage", "check"]).0, 1);
 }
+
+#[test]
+fn a_rehearsal_shows_the_calls_and_fails_only_when_the_cloud_would_refuse() {
+    let fake = Fake::with(Trouble::None);
+    for args in [
+        ["machines", "request", "A", "--count", "2", "--dry-run"].as_slice(),
+        &["templates", "explain", "A", "--count", "2"],
+    ] {
+        let (code, document) = fake.call(args);
+        assert_eq!((code, &document["count"], &document["check"]), (0, &json!(2), &Value::Null), "{document}");
+        assert_eq!(document["calls"], json!([{"operation": "Launch", "parameters": {"Count": "1"}}]));
+    }
+    let (code, document) = fake.call(&["machines", "request", "A", "--dry-run", "--check"]);
+    assert_eq!((code, &document["check"]), (0, &json!({"wouldSucceed": true})));
+    assert_eq!(fake.call(&["machines", "request", "A", "--check"]).0, 2);
+}

@@ -41,6 +41,7 @@ Examples:
 Examples:
   hostfactory machines request Small --count 2           answers with the request's id at once
   hostfactory machines request Small --count 2 --wait    answers once the hosts are usable, or it is clear why not
+  hostfactory machines request Small --dry-run           shows what would be sent, and sends nothing
   hostfactory machines request Small --key nightly-7     asks once, however often it is run")]
     Request(orders::RequestArgs),
     /// Gives hosts back, which ends them.

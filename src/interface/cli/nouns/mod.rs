@@ -8,6 +8,7 @@ mod machines;
 mod operator;
 mod orders;
 mod reconcile;
+mod rehearsal;
 mod requests;
 mod storage;
 mod story;

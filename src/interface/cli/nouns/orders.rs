@@ -4,10 +4,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::machines::host;
-use super::waiting;
+use super::{rehearsal, waiting};
 use crate::application::commands::{HostRef, RequestMachines, ReturnMachines, SyncRequests};
 use crate::application::ports::MachineFilter;
-use crate::application::queries::ListMachines;
+use crate::application::queries::{ListMachines, RehearseRequest};
 use crate::domain::{AccountName, DomainError, MachineCount, RequestId, RequestKey, TemplateId};
 use crate::interface::cli::desk::{App, Desk, Ended};
 use crate::interface::cli::report::Report;
@@ -29,6 +29,12 @@ pub(crate) struct RequestArgs {
     /// A word of yours that stands for this order: the same word never gets hosts twice.
     #[arg(long, value_name = "KEY")]
     key: Option<RequestKey>,
+    /// Shows what would be sent, and sends nothing.
+    #[arg(long, conflicts_with_all = ["wait", "key", "account"])]
+    dry_run: bool,
+    /// Asks AWS whether it would do it, by its own dry run.
+    #[arg(long, requires = "dry_run")]
+    check: bool,
     /// Waits until the request is settled.
     #[arg(long)]
     wait: bool,
@@ -55,7 +61,7 @@ pub(crate) struct ReturnArgs {
     pace: PaceArgs,
 }
 
-fn count(text: &str) -> Result<MachineCount, DomainError> {
+pub(super) fn count(text: &str) -> Result<MachineCount, DomainError> {
     let number = text.parse::<u32>().map_err(|_| {
         let reason = format!("{text:?} is not a whole number from 1 to {}", MachineCount::MOST);
         DomainError::validation("count", reason)
@@ -69,7 +75,10 @@ pub(super) async fn request<C: Composition>(
     app: App<'_, C::Module>,
     args: RequestArgs,
 ) -> Result<Report, Ended> {
-    let RequestArgs { template, count, account, key, wait, pace } = args;
+    let RequestArgs { template, count, account, key, dry_run, check, wait, pace } = args;
+    if dry_run {
+        return rehearsal::rehearse(app, RehearseRequest { template, count, check }).await;
+    }
     let id = app.commands().dispatch(RequestMachines { template, count, account, key }).await?;
     accepted(desk, app, id, wait.then_some(pace)).await
 }

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::{orders, rehearsal};
 use crate::application::bus::Catalogue;
 use crate::application::commands::{RefreshInstanceTypes, TypesLearnt};
 use crate::application::ports::TemplateReview;
-use crate::application::queries::{ReviewTemplates, ShowTemplate};
-use crate::domain::TemplateId;
+use crate::application::queries::{RehearseRequest, ReviewTemplates, ShowTemplate};
 use crate::domain::template::Template;
+use crate::domain::{MachineCount, TemplateId};
 use crate::interface::cli::desk::{App, Ended};
 use crate::interface::cli::exit::Exit;
 use crate::interface::cli::report::{Block, Report};
@@ -40,6 +41,18 @@ Exit code 1 says that a template is refused, or that it is no template file. No 
         /// The file; the one in force when there is none.
         file: Option<PathBuf>,
     },
+    /// Shows what an order of a template would send: the calls, the pools in their order, the expected attributes. Nothing is
+    /// sent.
+    Explain {
+        /// The template.
+        id: TemplateId,
+        /// How many hosts.
+        #[arg(long, short = 'n', value_name = "N", default_value = "1", value_parser = orders::count)]
+        count: MachineCount,
+        /// Asks AWS whether it would do it, by its own dry run.
+        #[arg(long)]
+        check: bool,
+    },
     /// Asks AWS for the instance types of the region and keeps them, for templates that leave attributes to their type.
     Refresh,
 }
@@ -50,6 +63,9 @@ pub(super) async fn run<M: Catalogue>(app: App<'_, M>, verb: TemplatesVerb) -> R
         TemplatesVerb::List => Ok(listed(&app.queries().ask(ReviewTemplates { file: None }).await?)),
         TemplatesVerb::Show { id } => shown(&app.queries().ask(ShowTemplate { id }).await?),
         TemplatesVerb::Validate { file } => Ok(judged(&app.queries().ask(ReviewTemplates { file }).await?)),
+        TemplatesVerb::Explain { id, count, check } => {
+            rehearsal::rehearse(app, RehearseRequest { template: id, count, check }).await
+        }
         TemplatesVerb::Refresh => Ok(refreshed(app.commands().dispatch(RefreshInstanceTypes).await?)),
     }
 }
