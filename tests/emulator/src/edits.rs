@@ -252,12 +252,9 @@ pub(crate) fn apply(world: &mut World, edit: Edit) -> Result<(), String> {
         Edit::EventOver { instance, kind, how } => mark(world, &instance, |marks| call_off(marks, &kind, &how))?,
         Edit::Protect { instance, on } => mark(world, &instance, |marks| marks.protected = on)?,
         Edit::Vanish { instance, on } => mark(world, &instance, |marks| marks.vanished = on)?,
-        Edit::Image { id, exists: true } => {
-            world.catalogue.images.insert(id);
-        }
-        Edit::Image { id, exists: false } => {
-            world.catalogue.any_image = false;
-            world.catalogue.images.remove(&id);
+        Edit::Image { id, exists } => {
+            world.catalogue.any_image &= exists;
+            toggle(&mut world.catalogue.images, id, exists);
         }
         Edit::SecurityGroup { id } => {
             world.catalogue.groups.insert(id);
