@@ -14,7 +14,7 @@ use crate::group_edits;
 use crate::habits::{Again, Victims};
 use crate::health::{Check, call_off, schedule};
 use crate::instances::{Actor, Market, Marks};
-use crate::reservations::{Reservation, ReservationKind};
+use crate::reservations::Reservation;
 use crate::scaling;
 use crate::templates::LaunchTemplate;
 use crate::throttle::Buckets;
@@ -30,16 +30,8 @@ pub enum Edit {
     Pool { instance_type: String, zone: String, market: Option<Market>, places: u32 },
     /// Forgets every pool: there is room for everything again.
     NoPools,
-    /// A capacity reservation of this id has so many places left for this type in this zone; `group` is the ARN of the
-    /// resource group that it is in.
-    Reservation {
-        id: String,
-        instance_type: String,
-        zone: String,
-        kind: ReservationKind,
-        group: Option<String>,
-        places: u32,
-    },
+    /// A capacity reservation is there, in place of the one of this id.
+    Reservation(Reservation),
     /// So many addresses are left in this subnet.
     SubnetFree { subnet: String, addresses: u32 },
     /// So many virtual CPUs may run on this market, of this family: `standard`, `g`, `p`, `x`, `inf`.
@@ -216,10 +208,7 @@ pub(crate) fn apply(world: &mut World, edit: Edit) -> Result<(), String> {
             world.pools.push(Pool { instance_type, zone, market, left: places });
         }
         Edit::NoPools => world.pools.clear(),
-        Edit::Reservation { id, instance_type, zone, kind, group, places } => {
-            world.reservations.retain(|one| one.id != id);
-            world.reservations.push(Reservation { id, instance_type, zone, kind, group, left: places });
-        }
+        Edit::Reservation(one) => world.reserve(one),
         Edit::SubnetFree { subnet, addresses } => {
             let found = world.catalogue.subnet_mut(&subnet);
             found.ok_or_else(|| format!("there is no subnet {subnet}"))?.free = addresses;

@@ -15,7 +15,7 @@ use crate::edits::{Edit, Which, apply};
 use crate::faults::{Fault, Phase};
 use crate::hold::{Decision, Waiting};
 use crate::instances::Market;
-use crate::reservations::ReservationKind;
+use crate::reservations::{Reservation, ReservationKind};
 use crate::server::{self, Shared};
 use crate::truth::Truth;
 use crate::world::{CallRecord, Settings, World};
@@ -160,7 +160,7 @@ impl Emulator {
     /// A capacity reservation of this id has so many places left for this type in this zone.
     pub fn reservation(&self, id: &str, instance_type: &str, zone: &str, kind: ReservationKind, places: u32) {
         let (id, instance_type, zone) = (id.to_owned(), instance_type.to_owned(), zone.to_owned());
-        self.sure(Edit::Reservation { id, instance_type, zone, kind, group: None, places });
+        self.sure(Edit::Reservation(Reservation { id, instance_type, zone, kind, group: None, left: places }));
     }
 
     /// So many addresses are left in this subnet.

@@ -61,6 +61,6 @@ pub use habits::{Again, Victims};
 pub use health::Check;
 pub use instances::{Actor, End, Launch, Market, State};
 pub use query::Parameters;
-pub use reservations::ReservationKind;
+pub use reservations::{Reservation, ReservationKind};
 pub use truth::{TrueInstance, Truth};
 pub use world::{CallRecord, Settings};

@@ -23,15 +23,21 @@ pub enum ReservationKind {
 }
 
 /// A capacity reservation.
-#[derive(Debug, Clone)]
-pub(crate) struct Reservation {
-    pub(crate) id: String,
-    pub(crate) instance_type: String,
-    pub(crate) zone: String,
-    pub(crate) kind: ReservationKind,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reservation {
+    /// Its id, `cr-…`.
+    pub id: String,
+    /// The instance type that it is for.
+    pub instance_type: String,
+    /// The zone that it is in, in full.
+    pub zone: String,
+    /// Who may run in it.
+    pub kind: ReservationKind,
     /// The ARN of the resource group that it is in.
-    pub(crate) group: Option<String>,
-    pub(crate) left: u32,
+    pub group: Option<String>,
+    /// Places that are left.
+    pub left: u32,
 }
 
 /// Which reservations a launch may run in.
@@ -58,6 +64,12 @@ impl World {
     pub(crate) fn reservation_for(&self, wanted: &Wanted, instance_type: &str, zone: &str) -> Option<&Reservation> {
         let fitting = self.reservations.iter().filter(|one| one.takes(wanted, instance_type, zone));
         fitting.max_by_key(|one| one.left)
+    }
+
+    /// Adds a reservation, in place of the one of its id.
+    pub(crate) fn reserve(&mut self, reservation: Reservation) {
+        self.reservations.retain(|one| one.id != reservation.id);
+        self.reservations.push(reservation);
     }
 
     /// Takes places of a reservation.

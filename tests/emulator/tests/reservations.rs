@@ -1,6 +1,6 @@
 //! Capacity reservations, placement and processor: section 13 of the notes on AWS.
 
-use hostfactory_emulator::{Edit, Emulator, ReservationKind, SUBNETS, Which};
+use hostfactory_emulator::{Edit, Emulator, Reservation, ReservationKind, SUBNETS, Which};
 
 use crate::client::{Answer, ask, filtered, frozen, hosts, run};
 use crate::fleets::{fleet, ids};
@@ -53,7 +53,7 @@ fn open_reservations_and_groups_are_found_by_who_asks_for_any_or_for_the_group()
     let (id, zone) = ("cr-2".to_owned(), "us-east-1a".to_owned());
     let (kind, group) = (ReservationKind::Targeted, Some("arn:ours".to_owned()));
     emulator
-        .edit(Edit::Reservation { id, instance_type: "m6i.large".to_owned(), zone, kind, group, places: 1 })
+        .edit(Edit::Reservation(Reservation { id, instance_type: "m6i.large".to_owned(), zone, kind, group, left: 1 }))
         .unwrap();
     assert_eq!(hosts(&emulator, 2, &[(GROUP, "arn:ours")]).len(), 1);
     assert_eq!(run(&emulator, 1, &[(GROUP, "arn:theirs")]).code(), "ReservationCapacityExceeded");
