@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Cloud, Kind, grid};
 use crate::life::Grid;
-use crate::support::Sandbox;
+use crate::support::{Answered, Sandbox};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -115,5 +115,37 @@ fn what_the_cloud_refuses_is_told_with_its_code_and_nothing_is_launched() {
         let denied = told();
         assert!(denied.document.to_string().contains("UnauthorizedOperation"), "{denied:?}");
         assert_eq!(emulator.truth().len(), 1);
+    });
+}
+
+#[test]
+fn a_dry_run_creates_nothing_and_the_same_order_then_sends_just_what_it_showed() {
+    on_the_emulator(|emulator, grid| {
+        let mut program = grid.sandbox.program();
+        program.envs(grid.variables.iter().cloned()).args([
+            "machines",
+            "request",
+            "Small",
+            "--count",
+            "2",
+            "--dry-run",
+        ]);
+        let shown = Answered::of(&program.arg("--check").output().unwrap());
+        assert_eq!((shown.code, &shown.document["check"]["wouldSucceed"]), (0, &json!(true)), "{shown:?}");
+        assert_eq!(emulator.truth().len(), 0);
+        let asked = emulator.calls_of("RunInstances");
+        assert!(asked.iter().all(|call| call.parameters.get("DryRun") == Some("true")), "{asked:?}");
+
+        let request = grid.request("Small", 2);
+        assert_eq!(Grid::named(&grid.settled(&request)).len(), 2);
+        let sent = emulator.calls_of("RunInstances").pop().unwrap();
+        let call = &shown.document["calls"][0];
+        assert_eq!(call["operation"], "RunInstances");
+        for (name, value) in call["parameters"].as_object().unwrap() {
+            // Another request has another token and another tag.
+            if name != "ClientToken" && !value.as_str().unwrap().starts_with("req-") {
+                assert_eq!(sent.parameters.get(name), value.as_str(), "{name}");
+            }
+        }
     });
 }
