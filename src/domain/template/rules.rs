@@ -4,8 +4,8 @@
 //! change.
 
 use super::{
-    AllocationStrategy, LaunchSettings, NetworkInterface, OnDemandShare, PriceType, ProviderApi, ProviderKind,
-    TemplateParts, market,
+    AllocationStrategy, LaunchSettings, MetadataOptions, NetworkInterface, OnDemandShare, PriceType, ProviderApi,
+    ProviderKind, TemplateParts, market,
 };
 use crate::domain::DomainError;
 
@@ -111,6 +111,9 @@ fn fits_its_way(parts: &TemplateParts) -> Result<(), DomainError> {
         | ProviderApi::AutoScaling
         | ProviderApi::Simulated => {}
     }
+    if launch.launch_template.is_some() && parts.api != ProviderApi::RunInstances {
+        said_by_the_launch_template(launch, parts.api)?;
+    }
     if is_spot_fleet && fleet.role.is_none() {
         return refused("fleetRole", "is missing; a Spot Fleet launches with the rights of an IAM role");
     }
@@ -118,6 +121,34 @@ fn fits_its_way(parts: &TemplateParts) -> Result<(), DomainError> {
         return refused("abisInstanceRequirements", "cannot go with vmType or vmTypes; keep one of them");
     }
     Ok(())
+}
+
+/// A fleet or group launches from the operator's launch template as it is; what it cannot change is not to be lost in silence.
+fn said_by_the_launch_template(launch: &LaunchSettings, api: ProviderApi) -> Result<(), DomainError> {
+    let instant = api == ProviderApi::Ec2FleetInstant;
+    let set = [
+        ("imageId", launch.image.is_some() && !instant),
+        ("keyName", launch.key_name.is_some() && !instant),
+        ("instanceProfile", launch.instance_profile.is_some() && !instant),
+        ("securityGroupIds", !launch.security_groups.is_empty()),
+        ("userDataScript", launch.user_data.is_some()),
+        ("rootDeviceVolumeSize", launch.root_volume.is_some()),
+        ("volumes", !launch.volumes.is_empty()),
+        ("ebsOptimized", launch.ebs_optimized.is_some()),
+        ("monitoring_enabled", launch.monitoring.is_some()),
+        ("interfaceType", launch.interface.is_some()),
+        ("publicIpAssignment", launch.public_ip.is_some()),
+        ("metadataOptions", launch.metadata != MetadataOptions::default()),
+        ("threadsPerCore", launch.threads_per_core.is_some() || launch.core_count.is_some()),
+    ];
+    match set.into_iter().find(|(_, is_set)| *is_set) {
+        Some((field, _)) => refused(
+            field,
+            "cannot go with launchTemplateId here: AWS takes it from the launch template alone; set it there, or remove \
+             launchTemplateId",
+        ),
+        None => Ok(()),
+    }
 }
 
 fn strategies(parts: &TemplateParts) -> Result<(), DomainError> {
@@ -146,223 +177,5 @@ fn strategies(parts: &TemplateParts) -> Result<(), DomainError> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use crate::domain::template::{
-        Attribute, AttributeType, Attributes, Image, InstanceRequirements, LaunchTemplate, MaxNumber, Tenancy, Volume,
-        WeightedType,
-    };
-
-    const FLEETS: [ProviderApi; 6] = [
-        ProviderApi::Ec2FleetInstant,
-        ProviderApi::Ec2FleetRequest,
-        ProviderApi::Ec2FleetMaintain,
-        ProviderApi::SpotFleetRequest,
-        ProviderApi::SpotFleetMaintain,
-        ProviderApi::AutoScaling,
-    ];
-
-    pub(in crate::domain::template) fn parts(
-        api: ProviderApi,
-        price_type: PriceType,
-        change: impl FnOnce(&mut LaunchSettings),
-    ) -> TemplateParts {
-        let mut launch = LaunchSettings {
-            image: Some(Image::Ami("ami-1".to_owned())),
-            instance_types: vec![WeightedType { name: "m6i.large".to_owned(), weight: 1 }],
-            subnets: vec!["subnet-1".to_owned()],
-            ..LaunchSettings::default()
-        };
-        launch.fleet.role = Some("role".to_owned());
-        change(&mut launch);
-        let number = |name: &str| (name.to_owned(), Attribute(AttributeType::Numeric, "1".to_owned()));
-        let host = ("type".to_owned(), Attribute(AttributeType::String, "X86_64".to_owned()));
-        TemplateParts {
-            id: "t".parse().unwrap(),
-            max_number: MaxNumber::try_from(1).unwrap(),
-            attributes: Attributes::new(vec![host, number("ncpus"), number("nram")]).unwrap(),
-            api,
-            price_type,
-            launch,
-            priority: None,
-        }
-    }
-
-    /// Asserts that the settings are refused with their field and what to change.
-    pub(in crate::domain::template) fn refuses(
-        api: ProviderApi,
-        price: PriceType,
-        field: &str,
-        advice: &str,
-        change: impl FnOnce(&mut LaunchSettings),
-    ) {
-        match check(&parts(api, price, change)) {
-            Err(DomainError::Validation { field: named, reason }) => {
-                assert_eq!(named, field, "{api:?}: {reason}");
-                assert!(reason.contains(advice), "{api:?} {field}: {reason}");
-            }
-            other => panic!("{api:?} {field}: {other:?}"),
-        }
-    }
-
-    pub(in crate::domain::template) fn own_template(launch: &mut LaunchSettings) {
-        launch.launch_template = Some(LaunchTemplate { id: "lt-1".to_owned(), version: None });
-    }
-
-    #[test]
-    fn a_plain_template_goes_every_way_and_without_a_cloud_next_to_nothing_is_asked() {
-        for api in ProviderApi::ALL {
-            for price in [PriceType::OnDemand, PriceType::Spot] {
-                assert!(check(&parts(api, price, |_| {})).is_ok(), "{api:?} {price:?}");
-            }
-        }
-        assert!(
-            check(&parts(ProviderApi::Simulated, PriceType::OnDemand, |launch| *launch = LaunchSettings::default()))
-                .is_ok()
-        );
-    }
-
-    #[test]
-    fn a_host_needs_an_image_a_type_and_a_subnet_or_a_launch_template() {
-        for api in ProviderApi::ALL.into_iter().filter(|api| api.kind() == ProviderKind::Aws) {
-            refuses(api, PriceType::Spot, "imageId", "launchTemplateId", |launch| launch.image = None);
-            refuses(api, PriceType::Spot, "vmType", "launchTemplateId", |launch| launch.instance_types.clear());
-            refuses(api, PriceType::Spot, "subnetId", "launchTemplateId", |launch| launch.subnets.clear());
-        }
-        let bare = |launch: &mut LaunchSettings| {
-            own_template(launch);
-            (launch.image, launch.instance_types, launch.subnets) = (None, Vec::new(), Vec::new());
-        };
-        for api in [ProviderApi::RunInstances, ProviderApi::Ec2FleetInstant, ProviderApi::AutoScaling] {
-            assert!(check(&parts(api, PriceType::Spot, bare)).is_ok(), "{api:?}");
-            refuses(api, PriceType::Spot, "rootDeviceVolumeSize", "imageId", |launch| {
-                bare(launch);
-                launch.root_volume = Some(Volume::default());
-            });
-        }
-    }
-
-    #[test]
-    fn what_is_about_spot_hosts_needs_some() {
-        let api = ProviderApi::RunInstances;
-        refuses(api, PriceType::OnDemand, "maxSpotPrice", "priceType to spot", |launch| {
-            launch.max_spot_price = Some("1".to_owned());
-        });
-        refuses(api, PriceType::Spot, "tenancy", "spot", |launch| launch.placement.tenancy = Some(Tenancy::Host));
-        for api in ProviderApi::ALL.into_iter().filter(|api| api.kind() == ProviderKind::Aws) {
-            for share in [OnDemandShare::Percent(1), OnDemandShare::Rest] {
-                refuses(api, PriceType::OnDemand, "percentOnDemand", "priceType to spot", |launch| {
-                    launch.fleet.on_demand_share = share;
-                });
-            }
-        }
-    }
-
-    #[test]
-    fn zones_are_excluded_from_subnets_that_the_template_names() {
-        let api = ProviderApi::RunInstances;
-        let excluding = |launch: &mut LaunchSettings| launch.excluded_zones = vec!["us-east-1a".to_owned()];
-        assert!(check(&parts(api, PriceType::Spot, excluding)).is_ok());
-        refuses(api, PriceType::Spot, "excludedZones", "subnetId", |launch| {
-            excluding(launch);
-            own_template(launch);
-            launch.subnets.clear();
-        });
-    }
-
-    #[test]
-    fn several_interfaces_have_no_public_address() {
-        refuses(ProviderApi::RunInstances, PriceType::Spot, "publicIpAssignment", "single", |launch| {
-            launch.public_ip = Some(true);
-            launch.interface = Some(NetworkInterface::Efa { count: 2 });
-        });
-    }
-
-    #[test]
-    fn a_plain_launch_has_one_market_and_types_by_name() {
-        let api = ProviderApi::RunInstances;
-        refuses(api, PriceType::Spot, "percentOnDemand", "providerApi to EC2Fleet", |launch| {
-            launch.fleet.on_demand_share = OnDemandShare::Percent(20);
-        });
-        let rest = |launch: &mut LaunchSettings| launch.fleet.on_demand_share = OnDemandShare::Rest;
-        assert!(check(&parts(api, PriceType::Spot, rest)).is_ok(), "one call after the other");
-        let by_attributes = |launch: &mut LaunchSettings| {
-            launch.instance_types.clear();
-            launch.fleet.requirements = Some(InstanceRequirements::default());
-        };
-        refuses(api, PriceType::Spot, "abisInstanceRequirements", "vmTypes", by_attributes);
-        for api in FLEETS {
-            assert!(check(&parts(api, PriceType::Spot, by_attributes)).is_ok(), "{api:?}");
-            refuses(api, PriceType::Spot, "abisInstanceRequirements", "keep one of them", |launch| {
-                launch.fleet.requirements = Some(InstanceRequirements::default());
-            });
-        }
-    }
-
-    #[test]
-    fn fleets_that_tag_through_a_launch_template_take_none_of_the_operators() {
-        for api in ProviderApi::ALL {
-            let tags_itself = matches!(
-                api,
-                ProviderApi::Ec2FleetInstant
-                    | ProviderApi::RunInstances
-                    | ProviderApi::AutoScaling
-                    | ProviderApi::Simulated
-            );
-            if tags_itself {
-                assert!(check(&parts(api, PriceType::Spot, own_template)).is_ok(), "{api:?}");
-            } else {
-                refuses(api, PriceType::Spot, "launchTemplateId", "fleetType instant", own_template);
-            }
-        }
-    }
-
-    #[test]
-    fn a_spot_fleet_needs_a_role() {
-        for api in [ProviderApi::SpotFleetRequest, ProviderApi::SpotFleetMaintain] {
-            refuses(api, PriceType::Spot, "fleetRole", "IAM role", |launch| launch.fleet.role = None);
-        }
-        assert!(check(&parts(ProviderApi::AutoScaling, PriceType::Spot, |launch| launch.fleet.role = None)).is_ok());
-    }
-
-    #[test]
-    fn strategies_belong_to_a_market_and_to_a_way() {
-        let spot = PriceType::Spot;
-        for api in FLEETS {
-            refuses(api, spot, "allocationStrategy", "allocationStrategyOnDemand", |launch| {
-                launch.fleet.spot_strategy = Some(AllocationStrategy::Prioritized);
-            });
-            for strategy in [
-                AllocationStrategy::Diversified,
-                AllocationStrategy::CapacityOptimized,
-                AllocationStrategy::CapacityOptimizedPrioritized,
-                AllocationStrategy::PriceCapacityOptimized,
-            ] {
-                refuses(api, spot, "allocationStrategyOnDemand", "lowestPrice or prioritized", |launch| {
-                    launch.fleet.on_demand_strategy = Some(strategy);
-                });
-                refuses(
-                    api,
-                    spot,
-                    if is_group_spread(api, strategy) { "allocationStrategy" } else { "poolsCount" },
-                    "",
-                    |launch| {
-                        launch.fleet.spot_strategy = Some(strategy);
-                        launch.fleet.pools_count = Some(2);
-                    },
-                );
-            }
-            refuses(api, spot, "poolsCount", "lowestPrice", |launch| launch.fleet.pools_count = Some(2));
-            let cheapest = |launch: &mut LaunchSettings| {
-                launch.fleet.spot_strategy = Some(AllocationStrategy::LowestPrice);
-                launch.fleet.on_demand_strategy = Some(AllocationStrategy::Prioritized);
-                launch.fleet.pools_count = Some(2);
-            };
-            assert!(check(&parts(api, spot, cheapest)).is_ok(), "{api:?}");
-        }
-    }
-
-    fn is_group_spread(api: ProviderApi, strategy: AllocationStrategy) -> bool {
-        api == ProviderApi::AutoScaling && strategy == AllocationStrategy::Diversified
-    }
-}
+#[path = "rules_tests.rs"]
+pub(super) mod tests;

@@ -9,10 +9,11 @@ use std::time::Duration;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::operation::create_fleet::builders::CreateFleetFluentBuilder;
 use aws_sdk_ec2::types::{
-    CreateFleetError, DefaultTargetCapacityType, FleetLaunchTemplateConfigRequest, FleetLaunchTemplateOverridesRequest,
-    FleetLaunchTemplateSpecificationRequest, FleetOnDemandAllocationStrategy, FleetType, InstanceLifecycle,
-    InstanceType, OnDemandOptionsRequest, ResourceType, SpotAllocationStrategy, SpotInstanceInterruptionBehavior,
-    SpotOptionsRequest, Tag, TagSpecification, TargetCapacitySpecificationRequest,
+    CreateFleetError, DefaultTargetCapacityType, FleetIamInstanceProfileSpecificationRequest,
+    FleetLaunchTemplateConfigRequest, FleetLaunchTemplateOverridesRequest, FleetLaunchTemplateSpecificationRequest,
+    FleetOnDemandAllocationStrategy, FleetType, InstanceLifecycle, InstanceType, OnDemandOptionsRequest, ResourceType,
+    SpotAllocationStrategy, SpotInstanceInterruptionBehavior, SpotOptionsRequest, Tag, TagSpecification,
+    TargetCapacitySpecificationRequest,
 };
 
 use super::client::Clients;
@@ -211,7 +212,16 @@ pub(super) fn priority(pool: &Pool, frozen: &FrozenParameters) -> Option<f64> {
 }
 
 fn overrides(pool: &Pool, plan: &LaunchPlan, frozen: &FrozenParameters) -> FleetLaunchTemplateOverridesRequest {
+    // What an instant fleet takes beside the operator's launch template; our own has it inside (4.2).
+    let theirs = frozen.launch_template.is_some();
+    let profile = frozen.instance_profile.as_deref().filter(|_| theirs).map(|name_or_arn| {
+        let builder = FleetIamInstanceProfileSpecificationRequest::builder();
+        if name_or_arn.starts_with("arn:") { builder.arn(name_or_arn) } else { builder.name(name_or_arn) }.build()
+    });
     FleetLaunchTemplateOverridesRequest::builder()
+        .set_image_id(frozen.image.clone().filter(|_| theirs))
+        .set_key_name(frozen.key_name.clone().filter(|_| theirs))
+        .set_iam_instance_profile(profile)
         .set_instance_type(pool.instance_type.as_deref().map(InstanceType::from))
         .set_subnet_id(pool.subnet.clone())
         .set_weighted_capacity(weight(pool, plan))

@@ -10,7 +10,7 @@ use super::record::Record;
 use super::user_data::{self, Script};
 use super::{Notes, TemplateSettings, attributes, fleet_file, launch};
 use crate::application::ports::InstanceTypes;
-use crate::domain::template::{LaunchSettings, MaxNumber, ProviderKind, Template, TemplateParts};
+use crate::domain::template::{LaunchSettings, MaxNumber, ProviderApi, ProviderKind, Template, TemplateParts};
 use crate::domain::{DomainError, TemplateId};
 use crate::infrastructure::config::document::Node;
 
@@ -77,6 +77,13 @@ pub(super) fn read(
         notes.set_aside(Field::UserData.name(), "userDataScript goes before it");
     }
     parts.launch = launch::read(record, choice, folder, settings, notes)?;
+    if script.is_some() && parts.launch.launch_template.is_some() && parts.api != ProviderApi::RunInstances {
+        return Err(DomainError::validation(
+            Field::UserDataScript.name(),
+            "cannot go with launchTemplateId here: AWS takes it from the launch template alone; set it there, or remove \
+             launchTemplateId",
+        ));
+    }
     Ok(Some(Entry { template: Template::new(parts)?, script }))
 }
 
