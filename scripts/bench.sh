@@ -193,5 +193,74 @@ moto.stdout.close()
 moto.wait()
 sys.exit(not good)
 PY
+  # Ten thousand hosts of one fleet, on our own emulator and in SQLite.
+  cargo build --quiet --locked --release -p hostfactory-emulator
+  configure sqlite
+  echo '{"storage":{"strategy":"sqlite"},"provider":{"aws":{"rateScalePercent":0}}}' >"$scratch/conf/config.json"
+  python3 - "$bin" "$CARGO_TARGET_DIR/release/hostfactory-emulator" "$scratch" <<'PY' || failed=1
+import json, os, subprocess, sys, urllib.request
+
+bin, emulator, scratch = sys.argv[1:]
+cloud = subprocess.Popen([emulator, "--boot", "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+about = json.loads(cloud.stdout.readline())
+subnets = about["subnets"][:2]
+
+
+def control(what, document=None):
+    data = None if document is None else json.dumps(document).encode()
+    with urllib.request.urlopen(urllib.request.Request(f"{about['endpoint']}/_emulator/{what}", data)) as answer:
+        return answer.read()
+
+
+for subnet in subnets:
+    control("edit", {"subnet_free": {"subnet": subnet, "addresses": 10000}})
+with open(f"{scratch}/conf/benchprov_config.json", "w") as file:
+    json.dump({"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": about["endpoint"]}, file)
+template = {
+    "templateId": "Fleet", "maxNumber": -1, "imageId": about["image"], "vmTypes": {"m6i.large": 1, "c6i.large": 1},
+    "subnetId": subnets, "providerApi": "EC2Fleet", "fleetType": "instant",
+    "attributes": {"type": ["String", "X86_64"], "ncpus": ["Numeric", "1"], "nram": ["Numeric", "1024"]},
+}
+with open(f"{scratch}/conf/benchprov_templates.json", "w") as file:
+    json.dump({"templates": [template]}, file)
+os.environ.update(AWS_ACCESS_KEY_ID="bench", AWS_SECRET_ACCESS_KEY="bench", AWS_EC2_METADATA_DISABLED="true")
+good = True
+
+
+def call(verb, document):
+    """Answer, calls made, MiB at its peak."""
+    before = len(json.loads(control("calls")))
+    with open(f"{scratch}/in", "w") as file:
+        json.dump(document, file)
+    out = (os.POSIX_SPAWN_OPEN, 1, f"{scratch}/out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    pid = os.posix_spawn(bin, [bin, verb, "-f", f"{scratch}/in"], os.environ, file_actions=[out])
+    used = os.wait4(pid, 0)[2]
+    with open(f"{scratch}/out") as file:
+        return json.load(file), len(json.loads(control("calls"))) - before, used.ru_maxrss / 1024
+
+
+def report(what, value, limit, unit):
+    global good
+    good &= value <= limit
+    print(f"{what:<58} {value:8.2f} {unit} (at most {limit} {unit}) {'ok' if value <= limit else 'TOO MUCH'}")
+
+
+request, calls, memory = call("requestMachines", {"template": {"templateId": "Fleet", "machineCount": 10000}})
+report("requestMachines of 10,000, memory", memory, 64, "MiB")
+control("clock", {"seconds": 60})
+answer, calls, memory = call("getRequestStatus", {"requests": [{"requestId": request["requestId"]}]})
+hosts = answer["requests"][0]["machines"]
+assert answer["requests"][0]["status"] == "complete" and len(hosts) == 10000, str(answer)[:300]
+report("getRequestStatus of 10,000, calls", calls, 10, "calls")
+report("getRequestStatus of 10,000, memory", memory, 64, "MiB")
+named = [{"machineId": host["machineId"], "name": host["name"]} for host in hosts]
+answer, calls, memory = call("getReturnRequests", {"machines": named})
+assert answer["requests"] == [], str(answer)[:300]
+report("getReturnRequests of 10,000, calls", calls, 10, "calls")
+report("getReturnRequests of 10,000, memory", memory, 64, "MiB")
+cloud.stdin.close()
+cloud.wait()
+sys.exit(not good)
+PY
 fi
 exit $failed

@@ -31,6 +31,8 @@ mod pages;
 mod rights;
 #[cfg(feature = "aws")]
 mod secrets;
+#[cfg(feature = "aws")]
+mod sizes;
 mod store;
 mod store_age;
 mod store_damage;

@@ -1,5 +1,6 @@
 //! Looks at the hosts that Host Factory holds.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -62,9 +63,10 @@ impl Handler<SyncMachines> for SyncMachinesHandler {
             machines.sort_by(|a, b| a.id().cmp(b.id()));
             machines.dedup_by(|a, b| a.id() == b.id());
             // Hosts that another plug-in delivered, or that we forgot, are watched from now on (`hostfactory.md` 3.7).
+            let mut known: HashSet<MachineId> = machines.iter().map(|machine| machine.id().clone()).collect();
             for host in &command.hosts {
                 let Some(id) = &host.id else { continue };
-                if machines.iter().all(|machine| machine.id() != id) {
+                if known.insert(id.clone()) {
                     let mut machine = Machine::heard_of(id.clone(), engine.default_api, Origin::HostFactory, now);
                     host.name.iter().for_each(|name| machine.keep_name(name));
                     machines.push(machine);
@@ -74,16 +76,15 @@ impl Handler<SyncMachines> for SyncMachinesHandler {
                 Some(seen) => seen,
                 None => seen.insert(engine.look_closely(&machines).await?),
             };
-            let before: Vec<_> = machines.iter().map(|machine| machine.snapshot().clone()).collect();
+            let mut changes = Changes::default();
             for machine in &mut machines {
+                let before = machine.snapshot().clone();
                 seen.show_to(machine, engine.moment());
                 machine.list();
+                if *machine.snapshot() != before || before.version.is_new() {
+                    changes.machines.push(machine);
+                }
             }
-            let fresh = machines
-                .iter_mut()
-                .zip(before)
-                .filter(|(machine, before)| machine.snapshot() != before || machine.snapshot().version.is_new());
-            let changes = Changes { machines: fresh.map(|(machine, _)| machine).collect(), ..Changes::default() };
             if changes.is_empty() {
                 return Ok(());
             }

@@ -70,7 +70,10 @@ impl Engine {
         if acquires.is_empty() && returns.is_empty() {
             return Ok(report);
         }
-        match self.look_further(&machines, &mut seen).await {
+        let looked = self.look_further(&machines, &mut seen).await;
+        // Each judgement loads its hosts anew; ten thousand are not held twice.
+        drop(machines);
+        match looked {
             Ok(()) => {}
             Err(ApplicationError::Provider(error)) if !error.is_auth() => {
                 warn!(%error, "the hosts could not be looked at; nothing changes");

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::Timestamp;
 
 /// Where a notice comes from, which decides what follows from it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Cause {
     /// The spot market takes the host back. The cloud ends it by itself, and never takes the notice back.
@@ -18,7 +18,7 @@ pub enum Cause {
 }
 
 /// A notice that a host will not stay.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Interruption {
     /// Where it comes from; stores of earlier versions know the spot market only.

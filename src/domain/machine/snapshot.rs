@@ -7,7 +7,7 @@ use crate::domain::template::{PriceType, ProviderApi};
 use crate::domain::{HostName, MachineId, RequestId, TemplateId, Timestamp, Version};
 
 /// Complete answers in which a host was missing, since it was last seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Unseen {
     /// How many.
     pub times: u32,
@@ -16,7 +16,7 @@ pub struct Unseen {
 }
 
 /// A machine as a store keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MachineSnapshot {
     /// The instance id.

@@ -73,13 +73,33 @@ where
     S: Fn(Option<String>) -> F,
 {
     let mut all = Vec::new();
+    each_page(clients, operation, policy, read, |items| {
+        all.extend(items);
+        Ok(())
+    })
+    .await?;
+    Ok(all)
+}
+
+/// Hands every page to `take`. What was taken counts for nothing unless all of them came.
+async fn each_page<T, F, S>(
+    clients: &Clients,
+    operation: &'static str,
+    policy: Policy,
+    read: S,
+    mut take: impl FnMut(Vec<T>) -> Result<(), ProviderError>,
+) -> Result<(), ProviderError>
+where
+    F: Future<Output = Result<Page<T>, ProviderError>>,
+    S: Fn(Option<String>) -> F,
+{
     let mut token: Option<String> = None;
     loop {
         let (items, next) = retry::send(&clients.gate, operation, policy, || read(token.clone())).await?;
-        all.extend(items);
+        take(items)?;
         let next = next.filter(|next| !next.is_empty());
         match next {
-            None => return Ok(all),
+            None => return Ok(()),
             Some(_) if next == token => {
                 let text = "AWS gave the same page token twice";
                 return Err(ProviderError::new(operation, FailureClass::Paging, text));
@@ -93,13 +113,16 @@ pub(super) fn filter(name: impl Into<String>, values: impl IntoIterator<Item = i
     Filter::builder().name(name).set_values(Some(values.into_iter().map(Into::into).collect())).build()
 }
 
-/// Returns the reservation ids and instances that match all filters.
-async fn instances(
+/// Returns the hosts that match all filters and are `wanted`, and the reservation of the first.
+///
+/// They are read page by page: what AWS says of a host takes ten times the room of what we keep.
+async fn look(
     clients: &Clients,
     policy: Policy,
     filters: &[Filter],
-) -> Result<Vec<(Option<String>, Instance)>, ProviderError> {
-    all_pages(clients, INSTANCES, policy, |token| async move {
+    wanted: impl Fn(&Instance) -> bool,
+) -> Result<(Vec<Sighting>, Option<String>), ProviderError> {
+    let read = |token| async move {
         let answer = clients
             .ec2
             .describe_instances()
@@ -109,22 +132,27 @@ async fn instances(
             .send()
             .await
             .map_err(|error| provider_error(INSTANCES, &error))?;
-        let found = answer
-            .reservations
-            .unwrap_or_default()
-            .into_iter()
-            .flat_map(|reservation| {
-                let id = reservation.reservation_id;
-                reservation.instances.unwrap_or_default().into_iter().map(move |instance| (id.clone(), instance))
-            })
-            .collect();
-        Ok((found, answer.next_token))
+        Ok((answer.reservations.unwrap_or_default(), answer.next_token))
+    };
+    let (mut seen, mut first) = (Vec::new(), None);
+    each_page(clients, INSTANCES, policy, read, |reservations| {
+        for reservation in reservations {
+            for instance in reservation.instances().iter().filter(|instance| wanted(instance)) {
+                if seen.is_empty() {
+                    first = reservation.reservation_id().map(str::to_owned);
+                }
+                seen.push(sighting::of_instance(INSTANCES, instance)?);
+            }
+        }
+        Ok(())
     })
-    .await
+    .await?;
+    Ok((seen, first))
 }
 
-fn sightings(found: &[(Option<String>, Instance)]) -> Result<Vec<Sighting>, ProviderError> {
-    found.iter().map(|(_, instance)| sighting::of_instance(INSTANCES, instance)).collect()
+/// Returns the hosts that match all filters.
+async fn matching(clients: &Clients, policy: Policy, filters: &[Filter]) -> Result<Vec<Sighting>, ProviderError> {
+    Ok(look(clients, policy, filters, |_| true).await?.0)
 }
 
 /// Returns the hosts that were launched with `token`, and their reservation.
@@ -133,9 +161,7 @@ pub(super) async fn launched_with(
     policy: Policy,
     token: &ClientToken,
 ) -> Result<(Vec<Sighting>, Option<String>), ProviderError> {
-    let found = instances(clients, policy, &[filter("client-token", [token.as_str()])]).await?;
-    let reservation = found.first().and_then(|(reservation, _)| reservation.clone());
-    Ok((sightings(&found)?, reservation))
+    look(clients, policy, &[filter("client-token", [token.as_str()])], |_| true).await
 }
 
 /// Returns the hosts that bear the tags of a request and of its attempt of this number.
@@ -149,7 +175,7 @@ pub(super) async fn of_attempt(
         .map(|key| filter(format!("tag:{key}"), [frozen.get(key).map(String::as_str).unwrap_or_default()]));
     let [owner, request] = of_request;
     let attempt = filter(format!("tag:{}", tags::ATTEMPT), [number.to_string()]);
-    sightings(&instances(clients, policy, &[owner, request, attempt]).await?)
+    matching(clients, policy, &[owner, request, attempt]).await
 }
 
 impl AwsObservation {
@@ -172,12 +198,10 @@ impl AwsObservation {
                 return Ok(Vec::new());
             }
         };
-        let found = instances(clients, self.policy(), &[owned_by(&installation)]).await?;
         let asked: HashSet<&str> = ids.iter().copied().collect();
         // A host of nobody's asking may be in any state; it must not spoil the sweep.
-        let found: Vec<_> =
-            found.into_iter().filter(|(_, host)| host.instance_id().is_some_and(|id| asked.contains(id))).collect();
-        sightings(&found)
+        let wanted = |host: &Instance| host.instance_id().is_some_and(|id| asked.contains(id));
+        Ok(look(clients, self.policy(), &[owned_by(&installation)], wanted).await?.0)
     }
 
     /// Returns whether what is meant by `hosts` has not been read for as long as `every`. What was read is kept with
@@ -237,9 +261,9 @@ impl Observation for AwsObservation {
         let known: HashSet<String> = seen.iter().map(|sighting| sighting.id.to_string()).collect();
         let unseen: Vec<&str> = ids.into_iter().filter(|id| !known.contains(*id)).collect();
         for batch in unseen.chunks(MOST_FILTER_VALUES) {
-            let found = instances(clients, self.policy(), &[filter("instance-id", batch.iter().copied())]).await?;
+            let found = matching(clients, self.policy(), &[filter("instance-id", batch.iter().copied())]).await?;
             let asked: HashSet<&str> = batch.iter().copied().collect();
-            seen.extend(sightings(&found)?.into_iter().filter(|sighting| asked.contains(sighting.id.as_str())));
+            seen.extend(found.into_iter().filter(|sighting| asked.contains(sighting.id.as_str())));
         }
         if seen.is_empty() && clients.gate.identity.certainty().await != Certainty::Certain {
             return Err(unconfirmed());
@@ -252,11 +276,11 @@ impl Observation for AwsObservation {
         let seen = match search {
             Search::Installation(installation) => {
                 let living = filter("instance-state-name", ["pending", "running", "stopping", "stopped"]);
-                sightings(&instances(clients, self.policy(), &[owned_by(installation), living]).await?)?
+                matching(clients, self.policy(), &[owned_by(installation), living]).await?
             }
             Search::Request(installation, request) => {
                 let request = filter(format!("tag:{}", tags::REQUEST), [request.as_str()]);
-                sightings(&instances(clients, self.policy(), &[owned_by(installation), request]).await?)?
+                matching(clients, self.policy(), &[owned_by(installation), request]).await?
             }
             Search::Names(installation, names) => {
                 let mut seen = Vec::new();
@@ -264,7 +288,7 @@ impl Observation for AwsObservation {
                 for batch in names.chunks(MOST_FILTER_VALUES - 1) {
                     let names = filter("private-dns-name", batch.iter().map(HostName::as_str));
                     let filters = [owned_by(installation), names];
-                    seen.extend(sightings(&instances(clients, self.policy(), &filters).await?)?);
+                    seen.extend(matching(clients, self.policy(), &filters).await?);
                 }
                 seen
             }
