@@ -11,8 +11,8 @@ use crate::application::message::{Handler, Message, Query};
 use crate::application::ports::{Clock, EventFilter, MachineFilter, RequestFilter, UnitOfWork};
 use crate::domain::Timestamp;
 use crate::domain::event::EventEnvelope;
-use crate::domain::machine::MachineSnapshot;
-use crate::domain::request::RequestSnapshot;
+use crate::domain::machine::{Machine, MachineSnapshot};
+use crate::domain::request::{Request, RequestSnapshot};
 
 /// What fits, as far as the limit allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +52,16 @@ pub struct ListEvents {
     pub within: Option<Duration>,
 }
 
+fn keep_first<T>(entries: &mut Vec<T>, limit: usize) {
+    entries.truncate(limit);
+}
+
+fn keep_last<T>(entries: &mut Vec<T>, limit: usize) {
+    entries.drain(..entries.len().saturating_sub(limit));
+}
+
 macro_rules! lists {
-    ($message:ident, $handler:ident, $entry:ty, |$store:ident, $since:ident, $filter:ident| $find:expr) => {
+    ($message:ident, $handler:ident, $entry:ty, $cut:ident, |$store:ident, $since:ident, $filter:ident| $find:expr) => {
         impl Message for $message {
             const NAME: &'static str = stringify!($message);
             type Output = Listed<$entry>;
@@ -89,27 +97,24 @@ macro_rules! lists {
                 let ($store, $since) = (&self.store, within.map(|within| at.before(within)));
                 let mut entries = $find;
                 let more = entries.len() > limit;
-                if stringify!($message) == "ListEvents" && more {
-                    entries.remove(0);
-                }
-                entries.truncate(limit);
+                $cut(&mut entries, limit);
                 Ok(Listed { entries, more, at })
             }
         }
     };
 }
 
-lists!(ListRequests, ListRequestsHandler, RequestSnapshot, |store, since, filter| {
+lists!(ListRequests, ListRequestsHandler, RequestSnapshot, keep_first, |store, since, filter| {
     filter.changed_since = since.or(filter.changed_since);
     let found = store.list_requests(&filter).await?;
-    found.iter().map(|request| request.snapshot().clone()).collect::<Vec<_>>()
+    found.into_iter().map(Request::into_snapshot).collect::<Vec<_>>()
 });
-lists!(ListMachines, ListMachinesHandler, MachineSnapshot, |store, since, filter| {
+lists!(ListMachines, ListMachinesHandler, MachineSnapshot, keep_first, |store, since, filter| {
     filter.changed_since = since.or(filter.changed_since);
     let found = store.list_machines(&filter).await?;
-    found.iter().map(|machine| machine.snapshot().clone()).collect::<Vec<_>>()
+    found.into_iter().map(Machine::into_snapshot).collect::<Vec<_>>()
 });
-lists!(ListEvents, ListEventsHandler, EventEnvelope, |store, since, filter| {
+lists!(ListEvents, ListEventsHandler, EventEnvelope, keep_last, |store, since, filter| {
     filter.since = since.or(filter.since);
     store.list_events(&filter).await?
 });

@@ -320,6 +320,11 @@ impl Machine {
         &self.state
     }
 
+    /// Returns everything that a store keeps and a view shows, for good.
+    pub fn into_snapshot(self) -> MachineSnapshot {
+        self.state
+    }
+
     /// Returns the facts that the next commit records.
     pub fn pending_events(&self) -> &[MachineEvent] {
         &self.pending

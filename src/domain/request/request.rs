@@ -292,6 +292,11 @@ impl Request {
         &self.state
     }
 
+    /// Returns everything that a store keeps and a view shows, for good.
+    pub fn into_snapshot(self) -> RequestSnapshot {
+        self.state
+    }
+
     /// Returns the facts that the next commit records.
     pub fn pending_events(&self) -> &[RequestEvent] {
         &self.pending

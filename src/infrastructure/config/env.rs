@@ -24,6 +24,9 @@ macro_rules! variables {
         /// Every variable that is read, besides one `HOSTFACTORY_…` for each configuration key.
         pub const VARIABLES: &[Variable] = &[
             Variable { name: "HOSTFACTORY_BIN", meaning: "The program that the wrapper scripts run; the program itself does not read it." },
+            // The command line asks for these by name.
+            Variable { name: "NO_COLOR", meaning: "Unless it is empty, answers for people have no colours on a terminal either." },
+            Variable { name: "TERM", meaning: "With `dumb`, answers for people have no colours." },
             $(Variable { name: $name, meaning: $meaning }),*
         ];
     };

@@ -17,15 +17,16 @@ use crate::domain::DomainError;
 /// What stands below the help of the whole program.
 const EXAMPLES: &str = "\
 Examples:
-  hostfactory templates list                          what there is to ask for
-  hostfactory machines request Small --count 2 --wait asks for two hosts and waits until they are usable
-  hostfactory requests list --status running          what is under way
-  hostfactory requests show req-…                     everything that happened to a request
-  hostfactory machines return i-… i-… --yes           gives hosts back
-  hostfactory config show --origin                    the configuration in force, and where it comes from
+  hostfactory templates list                what there is to ask for
+  hostfactory machines request A -n 2 --wait   two hosts, once they are usable
+  hostfactory requests list --status running   what is under way
+  hostfactory requests show req-…           everything that happened to it
+  hostfactory machines return i-… --yes     gives a host back
+  hostfactory config show --origin          every setting, and where it comes from
 
-Answers are tables on a terminal and JSON elsewhere; --output decides. Exit codes: 0 done, 1 failed, 2 wrong usage,
-130 interrupted. The five calls of Host Factory always answer in JSON, and end with 0 or 1.";
+Answers are tables on a terminal and JSON elsewhere; --output decides. Exit
+codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. The five calls of Host
+Factory always answer in JSON, and end with 0 or 1.";
 
 /// Gets hosts from AWS for IBM Spectrum Symphony's Host Factory, and shows an operator how they are.
 #[derive(Debug, Parser)]
@@ -259,6 +260,18 @@ mod tests {
     #[test]
     fn claps_own_checks_pass() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn what_stands_below_a_help_text_fits_a_terminal_of_eighty_columns() {
+        fn check(command: &Command) {
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in after.lines() {
+                assert!(line.chars().count() <= 80, "{}: {line}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&command());
     }
 
     #[test]

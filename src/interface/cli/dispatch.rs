@@ -4,7 +4,7 @@
 //! document and never two.
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
+use std::io::{self, ErrorKind, IsTerminal};
 use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::process::ExitCode;
@@ -29,6 +29,12 @@ pub fn run<C: Composition>(args: impl IntoIterator<Item = OsString>, composition
     let (exit, output) = answer(args, composition);
     match output::print(&output) {
         Ok(()) => exit.into(),
+        // Whoever reads the first lines of a list only has read enough.
+        Err(error)
+            if error.kind() == ErrorKind::BrokenPipe && matches!(output, Output::Report(..) | Output::Text(_)) =>
+        {
+            exit.into()
+        }
         Err(error) => {
             output::hint(&format!("the answer could not be written to standard output: {error}"));
             Exit::Failed.into()

@@ -105,11 +105,11 @@ pub(super) fn terminal(variable: impl Fn(&str) -> Option<String>) -> Terminal {
     let is_one = io::stdout().is_terminal();
     let width = || terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
     let plain =
-        variable("NO_COLOR").is_some_and(|value| !value.is_empty()) || variable("TERM").as_deref() == Some("dumb");
+        || variable("NO_COLOR").is_some_and(|value| !value.is_empty()) || variable("TERM").as_deref() == Some("dumb");
     Terminal {
         width: is_one.then(width),
         asks: io::stdin().is_terminal() && io::stderr().is_terminal(),
-        colours: is_one && !plain,
+        colours: is_one && !plain(),
     }
 }
 

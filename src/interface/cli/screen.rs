@@ -18,6 +18,14 @@ pub(super) enum Format {
 }
 
 impl Format {
+    /// Returns whether it has columns.
+    pub(super) const fn has_columns(self) -> bool {
+        match self {
+            Self::Table | Self::Wide => true,
+            Self::Json | Self::Yaml | Self::Name => false,
+        }
+    }
+
     /// Returns whether a program reads it, so that a failure is a document too.
     pub(super) const fn is_document(self) -> bool {
         match self {

@@ -29,7 +29,7 @@ pub(crate) enum ConfigVerb {
 Examples:
   hostfactory config set storage.strategy sqlite
   hostfactory config set provider.aws.tags 'project=risk;owner=grid'
-  hostfactory config set logging.level ''          removes the key, so that what lies below it is in force")]
+  hostfactory config set logging.level ''       removes the key from the file")]
     Set {
         /// The key, section first: storage.strategy
         key: String,

@@ -28,7 +28,7 @@ pub(crate) enum EventsVerb {
         after_help = "\
 Examples:
   hostfactory events list --since 1h
-  hostfactory events list --request req-… --name MachineCreated --name MachineTerminated"
+  hostfactory events list --request req-… --name MachineCreated"
     )]
     List {
         #[command(flatten)]
@@ -41,7 +41,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   hostfactory events tail --follow
-  hostfactory events tail -n 0 --follow --output json     one JSON document a line, for a program")]
+  hostfactory events tail -n 0 --follow -o json    one document a line")]
     Tail {
         #[command(flatten)]
         filter: FilterArgs,
@@ -101,10 +101,10 @@ pub(super) async fn run<C: Composition>(
     match verb {
         EventsVerb::List { filter, limit } => {
             let list = app.queries().ask(filter.query(0, lists::most(limit))).await?;
-            Ok(lists::cut(listed(&list), list.more))
+            Ok(lists::cut(listed(&list, desk.screen.format), list.more))
         }
         EventsVerb::Tail { filter, lines, follow: false, .. } => {
-            Ok(listed(&app.queries().ask(filter.query(0, lines)).await?))
+            Ok(listed(&app.queries().ask(filter.query(0, lines)).await?, desk.screen.format))
         }
         EventsVerb::Tail { filter, lines, follow: true, pace } => follow(desk.screen, app, &filter, lines, pace).await,
     }
@@ -161,12 +161,14 @@ fn row(event: &EventEnvelope) -> Vec<crate::interface::cli::table::Cell> {
     vec![when::rfc3339(event.at).into(), facts.name.into(), about.into(), facts.detail.into()]
 }
 
-fn listed(list: &Listed<EventEnvelope>) -> Report {
+fn listed(list: &Listed<EventEnvelope>, format: Format) -> Report {
     let mut table = Table::new(&COLUMNS, "Nothing of that kind is kept.");
-    for event in &list.entries {
+    // Only what is shown is made: a list may be long.
+    for event in list.entries.iter().filter(|_| format.has_columns()) {
         table.push(row(event));
     }
-    let documents = list.entries.iter().map(|event| words::event(event, None)).collect();
+    let documents =
+        list.entries.iter().filter(|_| format.is_document()).map(|event| words::event(event, None)).collect();
     let names = list.entries.iter().map(|event| event.sequence.to_string()).collect();
     Report::list("events", documents, names, table)
 }

@@ -12,6 +12,7 @@ use crate::domain::machine::{MachineSnapshot, MachineStatus};
 use crate::domain::{DomainError, HostName, MachineId, RequestId, TemplateId};
 use crate::interface::cli::desk::{App, Desk, Ended};
 use crate::interface::cli::report::Report;
+use crate::interface::cli::screen::Format;
 use crate::interface::cli::table::{Column, Table};
 use crate::interface::cli::{Composition, when};
 use crate::interface::hostfactory::Failure;
@@ -26,7 +27,7 @@ pub(crate) enum MachinesVerb {
 Examples:
   hostfactory machines list --status running --template Small
   hostfactory machines list --request req-… --sort name --output wide
-  hostfactory machines list --held --output name         the ids of all hosts that live, one a line"
+  hostfactory machines list --held -o name    the ids of hosts that live"
     )]
     List(ListMachinesArgs),
     /// Shows a host, and everything that happened to it.
@@ -39,10 +40,10 @@ Examples:
     /// Asks for hosts of a template.
     #[command(after_help = "\
 Examples:
-  hostfactory machines request Small --count 2           answers with the request's id at once
-  hostfactory machines request Small --count 2 --wait    answers once the hosts are usable, or it is clear why not
-  hostfactory machines request Small --dry-run           shows what would be sent, and sends nothing
-  hostfactory machines request Small --key nightly-7     asks once, however often it is run")]
+  hostfactory machines request Small -n 2            the request's id, at once
+  hostfactory machines request Small -n 2 --wait     once the hosts are usable
+  hostfactory machines request Small --dry-run       what would be sent
+  hostfactory machines request Small --key job-7     once, however often it runs")]
     Request(orders::RequestArgs),
     /// Gives hosts back, which ends them.
     #[command(after_help = "\
@@ -152,7 +153,7 @@ pub(super) async fn run<C: Composition>(
             let watch = args.list.watch.then_some(args.list.pace);
             lists::shown(desk.screen, watch, async || {
                 let query = ListMachines::from(&args);
-                Ok(listed(&app.anew().queries().ask(query).await?))
+                Ok(listed(&app.anew().queries().ask(query).await?, desk.screen.format))
             })
             .await
         }
@@ -168,7 +169,7 @@ pub(super) async fn run<C: Composition>(
             }
             Ok(story::of_machines(&stories))
         }
-        MachinesVerb::Request(args) => orders::request(desk, app, args).await,
+        MachinesVerb::Request(args) => orders::request(app, args).await,
         MachinesVerb::Return(args) => orders::give_back(desk, app, args).await,
         MachinesVerb::Console { id } => {
             let text = app.queries().ask(ReadConsole { id: id.clone() }).await?;
@@ -185,7 +186,7 @@ fn readable(text: &str) -> String {
     text.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect()
 }
 
-fn listed(list: &Listed<MachineSnapshot>) -> Report {
+fn listed(list: &Listed<MachineSnapshot>, format: Format) -> Report {
     let columns = [
         Column::fixed("ID"),
         Column::fixed("STATUS"),
@@ -201,7 +202,8 @@ fn listed(list: &Listed<MachineSnapshot>) -> Report {
         Column::wide("REASON"),
     ];
     let mut table = Table::new(&columns, "There are no such hosts.");
-    for machine in &list.entries {
+    // Only what is shown is made: a list may be long.
+    for machine in list.entries.iter().filter(|_| format.has_columns()) {
         table.push(vec![
             machine.id.as_str().into(),
             words::machine_status(machine.status),
@@ -217,7 +219,7 @@ fn listed(list: &Listed<MachineSnapshot>) -> Report {
             machine.given_up.as_deref().or(machine.reason.as_deref()).into(),
         ]);
     }
-    let documents: Vec<Value> = list.entries.iter().map(words::machine).collect();
+    let documents: Vec<Value> = list.entries.iter().filter(|_| format.is_document()).map(words::machine).collect();
     let names = list.entries.iter().map(|machine| machine.id.to_string()).collect();
     lists::cut(Report::list("machines", documents, names, table), list.more)
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::machines::host;
 use super::{rehearsal, waiting};
+use crate::application::bus::Catalogue;
 use crate::application::commands::{HostRef, RequestMachines, ReturnMachines, SyncRequests};
 use crate::application::ports::MachineFilter;
 use crate::application::queries::{ListMachines, RehearseRequest};
@@ -70,17 +71,13 @@ pub(super) fn count(text: &str) -> Result<MachineCount, DomainError> {
 }
 
 /// Asks for hosts.
-pub(super) async fn request<C: Composition>(
-    desk: &Desk<'_, C>,
-    app: App<'_, C::Module>,
-    args: RequestArgs,
-) -> Result<Report, Ended> {
+pub(super) async fn request<M: Catalogue>(app: App<'_, M>, args: RequestArgs) -> Result<Report, Ended> {
     let RequestArgs { template, count, account, key, dry_run, check, wait, pace } = args;
     if dry_run {
         return rehearsal::rehearse(app, RehearseRequest { template, count, check }).await;
     }
     let id = app.commands().dispatch(RequestMachines { template, count, account, key }).await?;
-    accepted(desk, app, id, wait.then_some(pace)).await
+    accepted(app, id, wait.then_some(pace)).await
 }
 
 /// Gives hosts back.
@@ -115,20 +112,15 @@ pub(super) async fn give_back<C: Composition>(
     };
     desk.confirm(&what, args.yes)?;
     let accepted_return = app.commands().dispatch(ReturnMachines { hosts }).await?;
-    accepted(desk, app, accepted_return.id, args.wait.then_some(args.pace)).await
+    accepted(app, accepted_return.id, args.wait.then_some(args.pace)).await
 }
 
 /// Tells the id of a request; waits for it, if that is wanted.
-async fn accepted<C: Composition>(
-    desk: &Desk<'_, C>,
-    app: App<'_, C::Module>,
-    id: RequestId,
-    wait: Option<PaceArgs>,
-) -> Result<Report, Ended> {
+async fn accepted<M: Catalogue>(app: App<'_, M>, id: RequestId, wait: Option<PaceArgs>) -> Result<Report, Ended> {
     if wait.is_some() {
         // It must not be lost when the wait is broken off.
         output::hint(&format!("request {id}"));
-        return waiting::status(desk, app, vec![id], wait).await;
+        return waiting::status(app, vec![id], wait).await;
     }
     // Somebody knows the id from here on: nobody is to take the hosts for forgotten ones.
     if let Err(error) = app.commands().dispatch(SyncRequests { ids: vec![id.clone()] }).await {

@@ -14,6 +14,7 @@ use crate::domain::{RequestId, RequestKind, TemplateId};
 use crate::interface::cli::desk::{App, Desk, Ended};
 use crate::interface::cli::exit::Exit;
 use crate::interface::cli::report::Report;
+use crate::interface::cli::screen::Format;
 use crate::interface::cli::table::{Cell, Column, Table};
 use crate::interface::cli::watching::PaceArgs;
 use crate::interface::cli::{Composition, when};
@@ -29,7 +30,7 @@ pub(crate) enum RequestsVerb {
 Examples:
   hostfactory requests list --status running
   hostfactory requests list --template Small --since 2h --sort changed
-  hostfactory requests list --status error --output name   only the ids, one a line"
+  hostfactory requests list --status error -o name     the ids alone, one a line"
     )]
     List(ListRequestsArgs),
     /// Shows a request with its hosts, and everything that happened to it with the time each step took.
@@ -42,7 +43,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   hostfactory requests status req-…           now
-  hostfactory requests status req-… --wait    until it is settled; exit code 1 when it ends in an error")]
+  hostfactory requests status req-… --wait    once it is settled
+Exit code 1 says that one is not known, or, with --wait, ended in an error.")]
     Status {
         /// The requests: req-… or ret-…
         #[arg(required = true)]
@@ -62,8 +64,9 @@ Examples:
     },
     /// Gives up what a request for hosts still waits for, and ends the hosts that it has got.
     #[command(after_help = "\
-Host Factory learns of it with its next question: the request is complete_with_error. A settled request cannot be
-cancelled; give its hosts back with: hostfactory machines return --all-of req-…")]
+Host Factory learns of it with its next question: the request ends as
+complete_with_error. A settled request cannot be cancelled; give its hosts back
+with: hostfactory machines return --all-of req-…")]
     Cancel {
         /// The request: req-…
         id: RequestId,
@@ -156,12 +159,12 @@ pub(super) async fn run<C: Composition>(
             let watch = args.list.watch.then_some(args.list.pace);
             lists::shown(desk.screen, watch, async || {
                 let query = ListRequests::from(&args);
-                Ok(listed(&app.anew().queries().ask(query).await?))
+                Ok(listed(&app.anew().queries().ask(query).await?, desk.screen.format))
             })
             .await
         }
         RequestsVerb::Show { id } => show(app, id).await,
-        RequestsVerb::Status { ids, wait, pace } => waiting::status(desk, app, ids, wait.then_some(pace)).await,
+        RequestsVerb::Status { ids, wait, pace } => waiting::status(app, ids, wait.then_some(pace)).await,
         RequestsVerb::Watch { id, pace } => waiting::watch(desk, app, id, pace).await,
         RequestsVerb::Cancel { id, yes } => {
             desk.confirm(&format!("cancels {id} and ends the hosts that it has got"), yes)?;
@@ -173,7 +176,7 @@ pub(super) async fn run<C: Composition>(
     }
 }
 
-fn listed(list: &Listed<RequestSnapshot>) -> Report {
+fn listed(list: &Listed<RequestSnapshot>, format: Format) -> Report {
     let columns = [
         Column::fixed("ID"),
         Column::fixed("STATUS"),
@@ -184,7 +187,8 @@ fn listed(list: &Listed<RequestSnapshot>) -> Report {
         Column::wide("MESSAGE"),
     ];
     let mut table = Table::new(&columns, "There are no such requests.");
-    for request in &list.entries {
+    // Only what is shown is made: a list may be long.
+    for request in list.entries.iter().filter(|_| format.has_columns()) {
         table.push(vec![
             request.id.as_str().into(),
             words::request_status(request.status),
@@ -195,7 +199,7 @@ fn listed(list: &Listed<RequestSnapshot>) -> Report {
             request.message.as_str().into(),
         ]);
     }
-    let documents: Vec<Value> = list.entries.iter().map(words::request).collect();
+    let documents: Vec<Value> = list.entries.iter().filter(|_| format.is_document()).map(words::request).collect();
     let names = list.entries.iter().map(|request| request.id.to_string()).collect();
     lists::cut(Report::list("requests", documents, names, table), list.more)
 }

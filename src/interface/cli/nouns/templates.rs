@@ -36,7 +36,8 @@ Examples:
   hostfactory templates validate                 the file in force
   hostfactory templates validate new.json        another one, before it takes its place
 
-Exit code 1 says that a template is refused, or that it is no template file. No cloud is asked.")]
+Exit code 1 says that a template is refused, or that it is no template file. No
+cloud is asked.")]
     Validate {
         /// The file; the one in force when there is none.
         file: Option<PathBuf>,

@@ -19,9 +19,8 @@ use crate::interface::hostfactory::Failure;
 use super::words;
 
 /// Tells how requests stand; with `wait`, once all of them are settled.
-pub(super) async fn status<C: Composition>(
-    desk: &Desk<'_, C>,
-    app: App<'_, C::Module>,
+pub(super) async fn status<M: Catalogue>(
+    app: App<'_, M>,
     ids: Vec<RequestId>,
     wait: Option<PaceArgs>,
 ) -> Result<Report, Ended> {
@@ -40,9 +39,7 @@ pub(super) async fn status<C: Composition>(
                 views.iter().map(|view| view.as_ref().map(|view| view.status)).collect();
             return Ok(told(&ids, &views, &doubts).ending(story::exit_over(&statuses)));
         }
-        if desk.screen.terminal.asks {
-            output::progress(&so_far(&views));
-        }
+        output::progress(&so_far(&views));
         if !pace.goes_on().await {
             output::progress("");
             return Ok(told(&ids, &views, &doubts).ending(Exit::Interrupted));
