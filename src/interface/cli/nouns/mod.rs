@@ -2,8 +2,10 @@
 
 mod config;
 mod events;
+mod import;
 mod lists;
 mod machines;
+mod moving;
 mod operator;
 mod orders;
 mod reconcile;

@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use super::config::{self, ConfigVerb};
 use super::events::{self, EventsVerb};
+use super::import::{self, TakeOverArgs};
 use super::machines::{self, MachinesVerb};
 use super::reconcile::{self, ReconcileArgs};
 use super::requests::{self, RequestsVerb};
@@ -34,6 +35,9 @@ pub(crate) enum OperatorVerb {
     /// Checks the store, recovers it from a copy and forgets what has ended long ago.
     #[command(subcommand)]
     Storage(StorageVerb),
+    /// Takes an installation of another plug-in over: its requests go on answering, its hosts can be given back. Nothing
+    /// of it is changed.
+    Import(TakeOverArgs),
     /// Finishes or undoes what killed processes left, and ends hosts of ours that no request accounts for. Calls do the
     /// same in passing; this does all of it now.
     Reconcile(ReconcileArgs),
@@ -43,11 +47,12 @@ pub(crate) enum OperatorVerb {
 pub(crate) fn operate<C: Composition>(verb: OperatorVerb, desk: &Desk<'_, C>) -> Result<Report, Ended> {
     match verb {
         OperatorVerb::Config(verb) => return config::run(desk, verb),
-        OperatorVerb::Storage(ref verb) => storage::check_confirmed(desk, *verb)?,
+        OperatorVerb::Storage(ref verb) => storage::check_confirmed(desk, verb)?,
         OperatorVerb::Requests(_)
         | OperatorVerb::Machines(_)
         | OperatorVerb::Events(_)
         | OperatorVerb::Templates(_)
+        | OperatorVerb::Import(_)
         | OperatorVerb::Reconcile(_) => {}
     }
     let started = desk.start()?;
@@ -67,6 +72,7 @@ async fn carry_out<C: Composition>(
         OperatorVerb::Templates(verb) => templates::run(app, verb).await,
         OperatorVerb::Config(verb) => config::run(desk, verb),
         OperatorVerb::Storage(verb) => storage::run(app, verb).await,
+        OperatorVerb::Import(args) => import::take_over(app, args).await,
         OperatorVerb::Reconcile(args) => reconcile::run(app, &args).await,
     }
 }

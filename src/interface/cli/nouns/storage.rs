@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::moving::{self, ExportArgs, ImportArgs, MigrateArgs};
 use crate::application::bus::Catalogue;
 use crate::application::commands::{AdoptHosts, PurgeStore, RecoverStore};
 use crate::application::ports::{Contents, Recovery, StoreCopy, StoreReport};
@@ -17,7 +18,7 @@ use crate::interface::cli::exit::Exit;
 use crate::interface::cli::report::Report;
 
 /// What there is to do with the store.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum StorageVerb {
     /// Reads the whole store and its copies, and tells how they are.
     Check,
@@ -39,21 +40,36 @@ pub(crate) enum StorageVerb {
         #[arg(long)]
         yes: bool,
     },
+    /// Moves everything into the store of the other strategy, checks it and puts it in force. The former store is set
+    /// aside; the same command leads back.
+    Migrate(MigrateArgs),
+    /// Writes everything as one JSON document. Stores hold no secrets.
+    Export(ExportArgs),
+    /// Makes the store what storage export wrote.
+    Import(ImportArgs),
 }
 
 /// Has somebody agree to what a verb forgets.
-pub(super) fn check_confirmed<C: Composition>(desk: &Desk<'_, C>, verb: StorageVerb) -> Result<(), Ended> {
+pub(super) fn check_confirmed<C: Composition>(desk: &Desk<'_, C>, verb: &StorageVerb) -> Result<(), Ended> {
     match verb {
         StorageVerb::Purge { older_than, yes } => {
-            desk.confirm(&format!("forgets what ended and has not changed for {older_than} days"), yes)
+            desk.confirm(&format!("forgets what ended and has not changed for {older_than} days"), *yes)
         }
-        StorageVerb::Check | StorageVerb::Recover { .. } | StorageVerb::Adopt => Ok(()),
+        StorageVerb::Check
+        | StorageVerb::Recover { .. }
+        | StorageVerb::Adopt
+        | StorageVerb::Migrate(_)
+        | StorageVerb::Export(_)
+        | StorageVerb::Import(_) => Ok(()),
     }
 }
 
 /// Does what `verb` says and returns what to print.
 pub(super) async fn run<M: Catalogue>(app: App<'_, M>, verb: StorageVerb) -> Result<Report, Ended> {
     match verb {
+        StorageVerb::Migrate(args) => moving::migrate(app, &args).await,
+        StorageVerb::Export(args) => moving::export(app, &args).await,
+        StorageVerb::Import(args) => moving::import(app, &args).await,
         StorageVerb::Check => {
             let report = app.queries().ask(CheckStore).await?;
             let exit = if report.condition.is_good() { Exit::Done } else { Exit::Failed };
@@ -99,7 +115,7 @@ fn check(report: &StoreReport) -> Value {
     })
 }
 
-fn contents(contents: &Contents) -> Value {
+pub(super) fn contents(contents: &Contents) -> Value {
     json!({
         "schema": contents.schema,
         "requests": contents.requests,
