@@ -23,6 +23,7 @@ mod inputs;
 mod many;
 #[cfg(feature = "aws")]
 mod markets;
+mod migration;
 #[cfg(feature = "aws")]
 mod network;
 #[cfg(feature = "aws")]
@@ -39,6 +40,7 @@ mod time;
 mod torture;
 #[cfg(feature = "aws")]
 mod types;
+#[cfg(feature = "aws")]
 mod ways;
 #[cfg(feature = "aws")]
 pub(crate) mod words;

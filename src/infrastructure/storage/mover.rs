@@ -314,3 +314,7 @@ impl StoreMover for FileMover {
         })
     }
 }
+
+#[cfg(all(test, unix, feature = "sqlite"))]
+#[path = "mover_tests.rs"]
+mod tests;
