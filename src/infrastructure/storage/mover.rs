@@ -26,8 +26,13 @@ use crate::domain::{InstallationId, Timestamp};
 use crate::infrastructure::files;
 use crate::infrastructure::lock::FileLock;
 
-/// What says that the store beside it is the work of a migration that has not come to its end.
+/// What says that a migration to or from the store beside it has not come to its end: unless that store is in force, it is
+/// none that anybody misses.
+#[cfg(feature = "sqlite")]
 const UNFINISHED: &str = "unfinished";
+#[cfg(feature = "sqlite")]
+const UNFINISHED_TEXT: &[u8] =
+    b"A migration has not come to its end. The store beside this file counts only if it is in force.\n";
 
 /// What a store holds.
 #[derive(Debug, PartialEq)]
@@ -126,7 +131,6 @@ impl FileMover {
             });
         }
         let (held, source) = former.hold(&from_path)?;
-        remove(&beside(&from_path, UNFINISHED));
         let mut moved = self.moved(true, to, path.clone());
         let suffix = format!("migrated-{}", at.as_millis());
         let unfinished = beside(&path, UNFINISHED);
@@ -139,10 +143,12 @@ impl FileMover {
             moved.aside.extend(set_aside(next, &path, &suffix)?);
         }
         move_copy::<T>(&path, &suffix, &mut moved.aside)?;
-        files::create_atomic(&unfinished, b"A migration is making the store beside this file.\n")?;
+        files::create_atomic(&unfinished, UNFINISHED_TEXT)?;
         next.make(&path, &source)?;
         moved.contents = Some(verified(next, &path, &source)?);
         T::PLACE.note_made(&path);
+        let former_unfinished = beside(&from_path, UNFINISHED);
+        files::create_atomic(&former_unfinished, UNFINISHED_TEXT)?;
         strategy::put_in_force(&self.work_dir, to)?;
         remove(&unfinished);
         warn!(from = F::PLACE.strategy, to = T::PLACE.strategy, "the store was migrated");
@@ -152,7 +158,10 @@ impl FileMover {
                 moved.aside.extend(aside);
                 move_copy::<F>(&from_path, &suffix, &mut moved.aside)
             }) {
-                Ok(()) => remove(&beside(&from_path, "made")),
+                Ok(()) => {
+                    remove(&beside(&from_path, "made"));
+                    remove(&former_unfinished);
+                }
                 Err(error) => moved.remarks.push(format!("the former store is left where it was: {error}")),
             },
             Ok(false) => moved.remarks.push(left(&from_path, "another process reads it")),
