@@ -253,12 +253,11 @@ fn strategy_in_force(settings: &Settings) -> Result<StorageStrategy, StartError>
             );
             Ok(migrated)
         }
-        Ok(_) => Ok(configured),
-        // A folder that cannot be looked at stops whoever needs the store, with a better message.
         Err(StorageError::Corrupt { what, advice }) if what.ends_with("does not name a strategy") => {
             Err(StartError { message: format!("{what}: {advice}") })
         }
-        Err(_) => Ok(configured),
+        // A folder that cannot be looked at stops whoever needs the store, with a better message.
+        Ok(_) | Err(_) => Ok(configured),
     }
 }
 

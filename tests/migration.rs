@@ -139,7 +139,8 @@ fn a_database_in_the_place_of_our_own_store_is_left_with_the_way_out() {
     let refused = Answered::of(&program.output().unwrap());
     assert_eq!(refused.code, 1);
     assert!(refused.message().contains("mv "), "{refused:?}");
-    std::fs::rename(sandbox.path("work/data"), sandbox.path("work/data-before")).unwrap();
+    copied(&sandbox.path("work/data"), &sandbox.path("work/data-before"), &mut files);
+    std::fs::remove_dir_all(sandbox.path("work/data")).unwrap();
     let mut program = sandbox.program();
     program.arg("import").arg("--config").arg(folder.join("conf")).arg("--work").arg(sandbox.path("work/data-before"));
     let done = Answered::of(&program.output().unwrap());

@@ -238,9 +238,8 @@ impl Translated {
         let is_whole = request.status.starts_with("complete") && request.message.is_empty();
         let message = match settled {
             _ if is_whole => String::new(),
-            None => request.message.clone(),
             Some(_) if request.message.is_empty() => format!("taken over as {}", request.status),
-            Some(_) => request.message.clone(),
+            Some(_) | None => request.message.clone(),
         };
         if is_other {
             self.changed.push((request.id.clone(), format!("is kept as {id} and answers under its own id")));

@@ -59,7 +59,7 @@ pub fn survey(path: &Path, flavour: Flavour) -> Result<Section, ConfigurationErr
             match known {
                 Some(Fate::Sets(ours)) => section.note(key, Taken, ours),
                 Some(Fate::OnlyOff(_)) if node.as_flag() == Some(false) => {
-                    section.note(key, Taken, "it is off here too")
+                    section.note(key, Taken, "it is off here too");
                 }
                 Some(Fate::OnlyOff(why) | Fate::SetAside(why)) => section.note(key, Left, why),
                 None => section.note(key, Left, "not known here"),

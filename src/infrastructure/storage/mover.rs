@@ -324,6 +324,7 @@ impl StoreMover for FileMover {
     }
 }
 
-#[cfg(all(test, unix, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(all(unix, feature = "sqlite"))]
 #[path = "mover_tests.rs"]
 mod tests;

@@ -58,7 +58,7 @@ pub(super) fn read(path: &Path, found: &mut Found) -> Result<(), DomainError> {
 
 fn rows(connection: &Connection, table: &str, kind: Kind, found: &mut Found) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(&format!("SELECT * FROM {table}"))?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let mut record = Record::new();

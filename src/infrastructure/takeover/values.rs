@@ -144,18 +144,13 @@ fn iso(text: &str) -> Option<Timestamp> {
 pub(super) fn tags_of(record: &Record) -> String {
     let reserved = |key: &str| ["aws:", "orb:", "hostfactory:"].iter().any(|prefix| key.starts_with(prefix));
     let pair = |key: &str, value: &str| (!key.is_empty() && !reserved(key)).then(|| format!("{key}={value}"));
-    let mut pairs: Vec<String> = match record.get("tags") {
-        Some(Value::Array(items)) => items
-            .iter()
-            .filter_map(Value::as_object)
-            .filter_map(|tag| {
-                pair(&text_of(tag, &["Key", "key"])?, &text_of(tag, &["Value", "value"]).unwrap_or_default())
-            })
-            .collect(),
-        _ => {
-            let tags = object_of(record, "tags");
-            tags.iter().filter_map(|(key, value)| pair(key, &text(value).unwrap_or_default())).collect()
-        }
+    let mut pairs: Vec<String> = if let Some(Value::Array(items)) = record.get("tags") {
+        let tags = items.iter().filter_map(Value::as_object);
+        let named = |tag| Some((text_of(tag, &["Key", "key"])?, text_of(tag, &["Value", "value"]).unwrap_or_default()));
+        tags.filter_map(named).filter_map(|(key, value)| pair(&key, &value)).collect()
+    } else {
+        let tags = object_of(record, "tags");
+        tags.iter().filter_map(|(key, value)| pair(key, &text(value).unwrap_or_default())).collect()
     };
     pairs.sort_unstable();
     pairs.join(";")
@@ -168,7 +163,8 @@ mod tests {
     use super::*;
 
     fn record(value: Value) -> Record {
-        value.as_object().unwrap().clone()
+        let Value::Object(members) = value else { panic!("{value} is no record") };
+        members
     }
 
     #[test]

@@ -88,25 +88,22 @@ pub(super) async fn migrate<M: Catalogue>(app: App<'_, M>, args: &MigrateArgs) -
 pub(super) async fn export<M: Catalogue>(app: App<'_, M>, args: &ExportArgs) -> Result<Report, Ended> {
     let query = ExportStore { file: args.file.clone() };
     let archive = app.queries().ask(query).await?;
-    let document = match &args.file {
-        Some(file) => json!({
-            "file": file.display().to_string(),
-            "installationId": archive.installation_id,
-            "requests": archive.requests.len(),
-            "machines": archive.machines.len(),
-            "templates": archive.templates.len(),
-            "events": archive.events.len(),
-            "digest": archive.digest,
-        }),
-        None => {
-            let document = serde_json::to_value(&archive)
-                .map_err(|error| DomainError::validation("the store", format!("cannot be written as JSON: {error}")))?;
-            // Also on a terminal: it is to be read by storage import.
-            let lines = document.to_string();
-            return Ok(Report::line(document, lines));
-        }
+    let Some(file) = &args.file else {
+        let document = serde_json::to_value(&archive)
+            .map_err(|error| DomainError::validation("the store", format!("cannot be written as JSON: {error}")))?;
+        // Also on a terminal: it is to be read by storage import.
+        let lines = document.to_string();
+        return Ok(Report::line(document, lines));
     };
-    Ok(Report::of(document))
+    Ok(Report::of(json!({
+        "file": file.display().to_string(),
+        "installationId": archive.installation_id,
+        "requests": archive.requests.len(),
+        "machines": archive.machines.len(),
+        "templates": archive.templates.len(),
+        "events": archive.events.len(),
+        "digest": archive.digest,
+    })))
 }
 
 /// Reads a document into the store.
