@@ -82,7 +82,7 @@ impl RequestMachinesHandler {
             match engine.store.commit(changes, now).await {
                 // Another request was faster; there may still be room for a smaller one.
                 Err(StorageError::OverMaximum { committed, .. }) => {
-                    count = engine.within(template, count, committed)?
+                    count = engine.within(template, count, committed)?;
                 }
                 other => return other.map_err(Into::into),
             }

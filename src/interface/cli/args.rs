@@ -22,7 +22,7 @@ Examples:
   hostfactory requests list --status running   what is under way
   hostfactory requests show req-…           everything that happened to it
   hostfactory machines return i-… --yes     gives a host back
-  hostfactory config show --origin          every setting, and where it comes from
+  hostfactory config show --origin          every setting, and its origin
 
 Answers are tables on a terminal and JSON elsewhere; --output decides. Exit
 codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. The five calls of Host

@@ -81,7 +81,7 @@ fn document(rehearsed: &RehearsedRequest) -> Value {
         .iter()
         .map(|call| {
             let pairs = call.parameters.iter().map(|(name, value)| (name.clone(), json!(value)));
-            json!({ "operation": call.operation, "parameters": Map::from_iter(pairs) })
+            json!({ "operation": call.operation, "parameters": pairs.collect::<Map<_, _>>() })
         })
         .collect();
     let attributes = rehearsed.template.attributes().iter();

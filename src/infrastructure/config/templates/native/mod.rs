@@ -124,14 +124,14 @@ fn with_document(
 /// The part of a document that counts, where it is wrapped into the whole request.
 fn inner<'n, 'a>(document: &'n Node<'a>, wrapper: &str, field: Field) -> Result<&'n Node<'a>, DomainError> {
     let Node::Object(members) = document else { return Ok(document) };
-    let Some((_, wrapped)) = members.iter().find(|(key, _)| key == wrapper) else { return Ok(document) };
+    let Some((_, inside)) = members.iter().find(|(key, _)| key == wrapper) else { return Ok(document) };
     let about_itself = ["LaunchTemplateName", "VersionDescription"];
     let other = members
         .iter()
         .map(|(key, _)| key.as_ref())
         .find(|key| *key != wrapper && !key.starts_with('_') && !about_itself.contains(key));
     match other {
-        None => Ok(wrapped),
+        None => Ok(inside),
         Some("TagSpecifications") => Err(fault(field, "TagSpecifications", why_not("TagSpecifications"))),
         Some("ClientToken") => Err(fault(field, "ClientToken", why_not("ClientToken"))),
         Some(other) => Err(fault(field, &short(other), &format!("is not taken beside {wrapper}; remove it"))),
