@@ -1,4 +1,4 @@
-//! Changing one key of `config.json`.
+//! One key of the configuration: its value, and changing it in `config.json`.
 //!
 //! Invariants: what is written was read as a whole configuration first; the file is replaced in one step and its former
 //! state kept beside it; members that we do not know stay, in their order.
@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::document::{self, Node};
 use super::keys::{self, Kind};
 use super::layers::{LARGEST, OWN};
+use super::settings::shown;
 use super::{ConfigurationError, Environment, Overrides, Settings, folders};
 use crate::infrastructure::files;
 
@@ -32,6 +33,17 @@ pub struct Edited {
     pub origin: Option<String>,
     /// What is odd about the configuration and can be lived with.
     pub warnings: Vec<String>,
+}
+
+impl Settings {
+    /// Returns the value of one key, secrets masked, and the place it came from; `None` for a value that is set nowhere.
+    ///
+    /// # Errors
+    /// [`ConfigurationError::Invalid`] naming the nearest key, when there is no such key.
+    pub fn value(&self, name: &str) -> Result<Option<(Value, String)>, ConfigurationError> {
+        let key = keys::find(name)?;
+        Ok(self.layers.get(key.name).map(|(setting, origin)| (shown(key.kind, setting), origin.to_string())))
+    }
 }
 
 /// Sets `name` to `value` in our own file; an empty value removes it, so that what lies below is in force.

@@ -86,7 +86,7 @@ pub struct Settings {
     pub templates: TemplateSettings,
     /// What is odd and can be lived with; for the log.
     pub warnings: Vec<String>,
-    layers: Layers,
+    pub(super) layers: Layers,
 }
 
 impl Settings {
@@ -164,15 +164,6 @@ impl Settings {
         })
     }
 
-    /// Returns the value of one key, secrets masked, and the place it came from; `None` for a value that is set nowhere.
-    ///
-    /// # Errors
-    /// [`ConfigurationError::Invalid`] naming the nearest key, when there is no such key.
-    pub fn value(&self, name: &str) -> Result<Option<(Value, String)>, ConfigurationError> {
-        let key = super::keys::find(name)?;
-        Ok(self.layers.get(key.name).map(|(setting, origin)| (shown(key.kind, setting), origin.to_string())))
-    }
-
     /// Returns the place in which `storage.strategy` was set.
     pub fn strategy_origin(&self) -> String {
         self.layers.get("storage.strategy").map_or(Origin::Default, |(_, origin)| origin.clone()).to_string()
@@ -227,7 +218,7 @@ fn insert(document: &mut Map<String, Value>, name: &str, value: Value) {
     }
 }
 
-fn shown(kind: Kind, setting: &Setting) -> Value {
+pub(super) fn shown(kind: Kind, setting: &Setting) -> Value {
     match setting {
         Setting::Text(text) if kind == Kind::SecretUrl => json!(masked(text)),
         Setting::Text(text) => json!(text),

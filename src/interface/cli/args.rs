@@ -17,12 +17,12 @@ use crate::domain::DomainError;
 /// What stands below the help of the whole program.
 const EXAMPLES: &str = "\
 Examples:
-  hostfactory templates list                what there is to ask for
+  hostfactory templates list                   what there is to ask for
   hostfactory machines request A -n 2 --wait   two hosts, once they are usable
   hostfactory requests list --status running   what is under way
-  hostfactory requests show req-…           everything that happened to it
-  hostfactory machines return i-… --yes     gives a host back
-  hostfactory config show --origin          every setting, and its origin
+  hostfactory requests show req-…              what happened to it
+  hostfactory machines return i-… --yes        gives a host back
+  hostfactory config show --origin             every setting and its origin
 
 Answers are tables on a terminal and JSON elsewhere; --output decides. Exit
 codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. The five calls of Host

@@ -33,8 +33,8 @@ pub(crate) enum TemplatesVerb {
     /// Reads each template of a file, its boot script included, and tells whether it is accepted, and if not, why.
     #[command(after_help = "\
 Examples:
-  hostfactory templates validate                 the file in force
-  hostfactory templates validate new.json        another one, before it takes its place
+  hostfactory templates validate             the file in force
+  hostfactory templates validate new.json    another, before it takes its place
 
 Exit code 1 says that a template is refused, or that it is no template file. No
 cloud is asked.")]
