@@ -118,6 +118,41 @@ for strategy in sqlite json; do
   [ $strategy = sqlite ] && instructions "getRequestStatus beside 100,000 hosts, sqlite" 4.5 getRequestStatus --data "$status"
 done
 
+# An installation of ORB with 50,000 hosts is taken over.
+mkdir -p "$scratch/orb/data"
+python3 - "$scratch/orb/data/request_database.json" <<'PY'
+import json, sys
+requests, machines = {}, {}
+for r in range(500):
+    request = f"req-00000000-0000-4000-8000-{r:012x}"
+    ids = [f"i-{r * 100 + n:017x}" for n in range(100)]
+    requests[request] = {
+        "request_id": request, "request_type": "acquire", "template_id": "Template-1", "requested_count": 100, "status": "complete",
+        "provider_api": "EC2Fleet", "resource_ids": [f"fleet-{r}"], "machine_ids": ids, "provider_data": {"fleet_type": "instant"},
+        "created_at": "2026-08-01T10:20:30+00:00", "schema_version": "2.0.0",
+    }
+    for id in ids:
+        machines[id] = {
+            "machine_id": id, "name": f"{id}.internal", "template_id": "Template-1", "request_id": request, "return_request_id": None,
+            "provider_type": "aws", "provider_name": "aws", "provider_api": "EC2Fleet", "resource_id": f"fleet-{r}",
+            "instance_type": "m6i.large", "image_id": "ami-0123456789abcdef0", "price_type": "spot", "private_ip": "10.0.0.1",
+            "subnet_id": "subnet-0123456789abcdef0", "security_group_ids": ["sg-0123456789abcdef0"], "status": "running",
+            "launch_time": "2026-08-01T10:21:30+00:00", "tags": {"team": "risk"}, "metadata": {},
+            "provider_data": {"availability_zone": "eu-west-1a", "region": "eu-west-1", "vcpus": 2}, "version": 3,
+            "created_at": "2026-08-01T10:20:31+00:00", "updated_at": "2026-08-01T10:22:31+00:00", "schema_version": "2.0.0",
+        }
+json.dump({"templates": {}, "requests": requests, "machines": machines}, open(sys.argv[1], "w"))
+PY
+for strategy in sqlite json; do
+  configure $strategy
+  started=$(date +%s%N)
+  "$bin" import --from orb --work "$scratch/orb" >"$scratch/out" 2>/dev/null || failed=1
+  took_ms=$((($(date +%s%N) - started) / 1000000))
+  grep -Eq '"added": ?50000' "$scratch/out" || { echo "import: not all hosts were taken over" && failed=1; }
+  awk -v ms=$took_ms -v s=$strategy 'BEGIN {
+    printf "%-58s %8.2f s wall (at most 10 s) %s\n", "import of 50,000 hosts of ORB, " s, ms / 1e3, ms <= 10000 ? "ok" : "TOO SLOW"; exit ms > 10000 }' || failed=1
+done
+
 # 64 at once against the same 64 one after another, which two cores would halve.
 for strategy in sqlite json; do
   for mode in one-by-one at-once; do

@@ -10,12 +10,13 @@ use serde_json::Value;
 use shaku::module;
 use tracing::{error, warn};
 
+use crate::application::StorageError;
 use crate::application::budget::Budget;
 use crate::application::bus::Catalogue;
 use crate::application::commands::{
-    AdoptHostsHandler, CancelRequestHandler, PurgeStoreHandler, ReconcileHandler, RecoverStoreHandler,
-    RefreshInstanceTypesHandler, RequestMachinesHandler, ReturnMachinesHandler, SyncMachinesHandler,
-    SyncRequestsHandler,
+    AdoptHostsHandler, CancelRequestHandler, ImportArchiveHandler, MigrateStoreHandler, PurgeStoreHandler,
+    ReconcileHandler, RecoverStoreHandler, RefreshInstanceTypesHandler, RequestMachinesHandler, ReturnMachinesHandler,
+    SyncMachinesHandler, SyncRequestsHandler, TakeOverHandler,
 };
 use crate::application::engine::{Engine, EngineParameters};
 use crate::application::events::OutboxDelivery;
@@ -23,26 +24,29 @@ use crate::application::ports::{Fulfilment, InstanceTypeSource, Observation};
 #[cfg(feature = "sqlite")]
 use crate::application::ports::{StoreKeeper, UnitOfWork};
 use crate::application::queries::{
-    CheckStoreHandler, GetAvailableTemplatesHandler, GetRequestStatusHandler, GetRequestStatusHandlerParameters,
-    GetReturnRequestsHandler, ListEventsHandler, ListMachinesHandler, ListRequestsHandler, ReadConsoleHandler,
-    RehearseRequestHandler, ReviewTemplatesHandler, ShowMachineHandler, ShowRequestHandler, ShowTemplateHandler,
+    CheckStoreHandler, ExportStoreHandler, GetAvailableTemplatesHandler, GetRequestStatusHandler,
+    GetRequestStatusHandlerParameters, GetReturnRequestsHandler, ListEventsHandler, ListMachinesHandler,
+    ListRequestsHandler, ReadConsoleHandler, RehearseRequestHandler, ReviewTemplatesHandler, ShowMachineHandler,
+    ShowRequestHandler, ShowTemplateHandler,
 };
+use crate::application::settings::StorageStrategy;
 use crate::domain::template::{ProviderApi, ProviderKind};
 use crate::infrastructure::clock::SystemClock;
 #[cfg(debug_assertions)]
 use crate::infrastructure::clock::SystemClockParameters;
 use crate::infrastructure::config::templates::FileCatalogue;
 use crate::infrastructure::config::{
-    self, ConfigurationError, Edited, Environment, FolderOptions, Overrides, Settings, StorageStrategy,
+    self, ConfigurationError, Edited, Environment, FolderOptions, Overrides, Settings,
 };
 use crate::infrastructure::ids::RandomIds;
 use crate::infrastructure::instance_types::{KnownInstanceTypes, KnownInstanceTypesParameters};
 use crate::infrastructure::storage::{
-    FileInstallation, FileInstallationParameters, FileNotebook, FileNotebookParameters, JsonKeeper,
-    JsonKeeperParameters, JsonStore, JsonStoreParameters,
+    FileInstallation, FileInstallationParameters, FileMover, FileMoverParameters, FileNotebook, FileNotebookParameters,
+    JsonKeeper, JsonKeeperParameters, JsonStore, JsonStoreParameters, migrated_to,
 };
 #[cfg(feature = "sqlite")]
 use crate::infrastructure::storage::{SqliteKeeper, SqliteStore};
+use crate::infrastructure::takeover::{FileReader, FileReaderParameters};
 use crate::infrastructure::telemetry::{self, AuditLog};
 use crate::interface::chain::Chain;
 use crate::interface::cli::{Composition, Configured, StartError, StartOptions, Started, run};
@@ -69,6 +73,8 @@ macro_rules! application {
                     #[lazy] FileNotebook,
                     #[lazy] JsonStore,
                     #[lazy] JsonKeeper,
+                    #[lazy] FileMover,
+                    #[lazy] FileReader,
                     #[lazy] AuditLog,
                     #[lazy] OutboxDelivery,
                     #[lazy] Simulation,
@@ -87,7 +93,11 @@ macro_rules! application {
                     #[lazy] RecoverStoreHandler,
                     #[lazy] PurgeStoreHandler,
                     #[lazy] RefreshInstanceTypesHandler,
+                    #[lazy] MigrateStoreHandler,
+                    #[lazy] ImportArchiveHandler,
+                    #[lazy] TakeOverHandler,
                     #[lazy] CheckStoreHandler,
+                    #[lazy] ExportStoreHandler,
                     #[lazy] GetAvailableTemplatesHandler,
                     #[lazy] GetRequestStatusHandler,
                     #[lazy] GetReturnRequestsHandler,
@@ -160,6 +170,7 @@ fn refused(error: &ConfigurationError) -> StartError {
 /// # Errors
 /// [`StartError`] when the settings ask for what this binary does not have.
 fn compose(settings: &Settings) -> Result<App, StartError> {
+    let in_force = strategy_in_force(settings)?;
     let lacks = |what: &str, feature: &str| StartError {
         message: format!("this binary was built without {what}; build it with the cargo feature {feature}"),
     };
@@ -174,6 +185,17 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
         .with_component_parameters::<FileInstallation>(FileInstallationParameters {
             work_dir: work.clone(),
             configured: settings.installation_id.clone(),
+        })
+        .with_component_parameters::<FileReader>(FileReaderParameters {
+            config_dir: settings.folders.config.clone(),
+            work_dir: work.clone(),
+        })
+        .with_component_parameters::<FileMover>(FileMoverParameters {
+            work_dir: work.clone(),
+            lock_timeout: timeout,
+            in_force,
+            configured: (settings.storage.strategy, settings.strategy_origin()),
+            installation: settings.installation_id.clone(),
         })
         .with_component_parameters::<FileNotebook>(FileNotebookParameters { work_dir: work.clone() })
         .with_component_parameters::<Simulation>(SimulationParameters { settings: settings.simulated.clone() })
@@ -196,7 +218,7 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
         settings: settings.aws.clone(),
         ..Default::default()
     });
-    let builder = match settings.storage.strategy {
+    let builder = match in_force {
         StorageStrategy::Json => builder
             .with_component_parameters::<JsonKeeper>(JsonKeeperParameters {
                 work_dir: work.clone(),
@@ -218,6 +240,30 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
         StorageStrategy::Sqlite => return Err(lacks("SQLite (storage.strategy is sqlite)", "sqlite")),
     };
     Ok(builder.build())
+}
+
+/// Returns the strategy whose store is used: after a migration that of the store, whatever is configured.
+///
+/// # Errors
+/// [`StartError`] when it is not clear which of two stores is the newer.
+fn strategy_in_force(settings: &Settings) -> Result<StorageStrategy, StartError> {
+    let configured = settings.storage.strategy;
+    match migrated_to(&settings.folders.work) {
+        Ok(Some(migrated)) if migrated != configured => {
+            warn!(
+                configured = configured.word(),
+                origin = settings.strategy_origin(),
+                used = migrated.word(),
+                "the store of this work folder was migrated; storage.strategy should say so too"
+            );
+            Ok(migrated)
+        }
+        Err(StorageError::Corrupt { what, advice }) if what.ends_with("does not name a strategy") => {
+            Err(StartError { message: format!("{what}: {advice}") })
+        }
+        // A folder that cannot be looked at stops whoever needs the store, with a better message.
+        Ok(_) | Err(_) => Ok(configured),
+    }
 }
 
 /// Returns by how many milliseconds a test wants the clock to be wrong: `HOSTFACTORY_TEST_CLOCK`, in seconds.

@@ -16,6 +16,7 @@ mod e2e;
 mod faults;
 mod faults_document;
 mod life;
+mod migration;
 mod operators;
 mod readers;
 mod scripts;

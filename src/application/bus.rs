@@ -8,14 +8,14 @@ use tracing::{Instrument, debug, info_span};
 use super::ApplicationError;
 use super::budget::Budget;
 use super::commands::{
-    AdoptHosts, CancelRequest, PurgeStore, Reconcile, RecoverStore, RefreshInstanceTypes, RequestMachines,
-    ReturnMachines, SyncMachines, SyncRequests,
+    AdoptHosts, CancelRequest, ImportArchive, MigrateStore, PurgeStore, Reconcile, RecoverStore, RefreshInstanceTypes,
+    RequestMachines, ReturnMachines, SyncMachines, SyncRequests, TakeOver,
 };
 use super::events::EventDelivery;
 use super::message::{Command, Handler, Message, Query};
 use super::queries::{
-    CheckStore, GetAvailableTemplates, GetRequestStatus, GetReturnRequests, ListEvents, ListMachines, ListRequests,
-    ReadConsole, RehearseRequest, ReviewTemplates, ShowMachine, ShowRequest, ShowTemplate,
+    CheckStore, ExportStore, GetAvailableTemplates, GetRequestStatus, GetReturnRequests, ListEvents, ListMachines,
+    ListRequests, ReadConsole, RehearseRequest, ReviewTemplates, ShowMachine, ShowRequest, ShowTemplate,
 };
 
 /// The use cases. A composed application that forgets one does not compile.
@@ -32,7 +32,11 @@ pub trait Catalogue:
     + HasComponent<dyn Handler<RecoverStore>>
     + HasComponent<dyn Handler<PurgeStore>>
     + HasComponent<dyn Handler<RefreshInstanceTypes>>
+    + HasComponent<dyn Handler<MigrateStore>>
+    + HasComponent<dyn Handler<ImportArchive>>
+    + HasComponent<dyn Handler<TakeOver>>
     + HasComponent<dyn Handler<CheckStore>>
+    + HasComponent<dyn Handler<ExportStore>>
     + HasComponent<dyn Handler<GetAvailableTemplates>>
     + HasComponent<dyn Handler<GetRequestStatus>>
     + HasComponent<dyn Handler<GetReturnRequests>>

@@ -6,6 +6,34 @@ use std::time::Duration;
 
 use crate::domain::notes::BrakePolicy;
 
+/// Where state is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StorageStrategy {
+    /// One JSON file.
+    #[default]
+    Json,
+    /// A SQLite database.
+    Sqlite,
+}
+
+impl StorageStrategy {
+    /// Every strategy.
+    pub const ALL: [Self; 2] = [Self::Json, Self::Sqlite];
+
+    /// Returns its name in `storage.strategy`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Sqlite => "sqlite",
+        }
+    }
+
+    /// Returns the strategy of this name.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|strategy| strategy.word() == word)
+    }
+}
+
 /// How to reach AWS. `Debug` leaves the proxy out, since its address may hold a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AwsSettings {

@@ -30,6 +30,7 @@ use crate::domain::*;
 use crate::infrastructure::storage::MemoryStore;
 
 pub(crate) use cloud::{FakeCloud, Fate};
+pub(crate) use fleet::Fleet;
 
 /// Host Factory, the operator and the cloud.
 pub(crate) struct World {

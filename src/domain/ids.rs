@@ -180,10 +180,21 @@ impl RequestId {
     /// Returns the id of the request to get hosts that bears a caller's key: the same for the same key, in the form of a
     /// UUID of one's own making (RFC 9562, version 8).
     pub fn of_key(installation: &InstallationId, key: &RequestKey) -> Self {
-        let hex = hex_of(&["request key", installation.as_str(), key.as_str()]);
+        Self::of_hash(RequestKind::Acquire, &["request key", installation.as_str(), key.as_str()])
+    }
+
+    /// Returns the id under which a request is kept that another plug-in gave an id of another form: the same for the same
+    /// id, so that it is found by either. `None` for a text that could not be repeated without harm.
+    pub fn of_foreign(kind: RequestKind, id: &str) -> Option<Self> {
+        let harmless = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'\\' | b'"' | b'\'' | b'`');
+        let is_harmless = (1..=256).contains(&id.len()) && id.bytes().all(harmless) && !id.contains("..");
+        is_harmless.then(|| Self::of_hash(kind, &["foreign request", id]))
+    }
+
+    fn of_hash(kind: RequestKind, parts: &[&str]) -> Self {
         let mut uuid = String::with_capacity(40);
-        uuid.push_str("req-");
-        for (at, digit) in hex.chars().take(32).enumerate() {
+        uuid.push_str(if kind == RequestKind::Return { "ret-" } else { "req-" });
+        for (at, digit) in hex_of(parts).chars().take(32).enumerate() {
             if matches!(at, 8 | 12 | 16 | 20) {
                 uuid.push('-');
             }
@@ -243,6 +254,11 @@ pub struct MachineCount(NonZeroU32);
 impl MachineCount {
     /// The most machines that one request may ask for.
     pub const MOST: u32 = 10_000;
+
+    /// Returns the count that is nearest to `number`.
+    pub fn nearest(number: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(number.clamp(1, Self::MOST) - 1))
+    }
 
     /// Returns the count as a number.
     pub const fn get(self) -> u32 {
@@ -327,6 +343,19 @@ mod tests {
         assert_eq!(id.as_str().parse::<RequestId>().unwrap().kind(), RequestKind::Acquire);
         assert!(id != RequestId::of_key(&two, &key) && id != RequestId::of_key(&one, &other));
         assert!("".parse::<RequestKey>().is_err() && "a/b".parse::<RequestKey>().is_err());
+    }
+
+    #[test]
+    fn an_id_of_another_form_is_kept_under_one_of_ours_and_a_hostile_one_not_at_all() {
+        let of = |kind, id| RequestId::of_foreign(kind, id);
+        let acquire = of(RequestKind::Acquire, "sfr-0123").unwrap();
+        assert_eq!(acquire.as_str().parse::<RequestId>().unwrap().kind(), RequestKind::Acquire);
+        assert_eq!(of(RequestKind::Return, "sfr-0123").unwrap().kind(), RequestKind::Return);
+        assert_eq!(Some(&acquire), of(RequestKind::Acquire, "sfr-0123").as_ref());
+        assert_ne!(Some(acquire), of(RequestKind::Acquire, "sfr-0124"));
+        for hostile in ["", "a/b", "..", "a b", "a\n", "ｒ", &"x".repeat(257)] {
+            assert_eq!(of(RequestKind::Acquire, hostile), None, "{hostile:?}");
+        }
     }
 
     #[test]

@@ -12,4 +12,5 @@ mod lease;
 pub mod lock;
 pub mod process;
 pub mod storage;
+pub mod takeover;
 pub mod telemetry;

@@ -23,6 +23,7 @@ mod inputs;
 mod many;
 #[cfg(feature = "aws")]
 mod markets;
+mod migration;
 #[cfg(feature = "aws")]
 mod network;
 #[cfg(feature = "aws")]

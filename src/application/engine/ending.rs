@@ -61,7 +61,7 @@ impl Engine {
             return BTreeMap::new();
         }
         let mut failed = BTreeMap::new();
-        for machine in case.machines.iter_mut().filter(|machine| machine.is_held()) {
+        for machine in case.machines.iter_mut().filter(|machine| machine.is_held() && !machine.is_taken_over()) {
             if let Verdict::Failed(why) = case.request.verdict(machine, self.moment(), &self.policy) {
                 machine.give_up(&why);
                 failed.insert(machine.id().clone(), (Leaving::from(&*machine), why));
@@ -89,7 +89,7 @@ impl Engine {
         self.find_by_name(id).await?;
         let strangers = self.load(id).await?.map(|case| case.machines).unwrap_or_default();
         let unseen_strangers: Vec<&Machine> =
-            strangers.iter().filter(|machine| machine.request_id().is_none() && !seen.is_about(machine.id())).collect();
+            strangers.iter().filter(|machine| !machine.is_own() && !seen.is_about(machine.id())).collect();
         let looked = self.look(unseen_strangers).await?;
         let installation = self.installation.id()?;
         let to_end = self
@@ -137,8 +137,7 @@ impl Engine {
         owner: impl Fn(&MachineId) -> Option<String>,
         was_seen: impl Fn(&MachineId) -> bool,
     ) {
-        let ours: Vec<MachineId> =
-            case.machines.iter().filter(|m| m.request_id().is_some()).map(|m| m.id().clone()).collect();
+        let ours: Vec<MachineId> = case.machines.iter().filter(|m| m.is_own()).map(|m| m.id().clone()).collect();
         for item in case.request.open_items_mut() {
             let Some(id) = item.machine_id.as_ref().filter(|id| !ours.contains(id) && was_seen(id)) else { continue };
             if item.refused.is_some() {
@@ -171,7 +170,7 @@ impl Engine {
                 && machine.interruption().is_some_and(|notice| notice.is_reclaim() && notice.grace_seconds(now) > 0)
         };
         // A host that we did not launch is ended only after a fresh look at its owner tag.
-        let known = |machine: &Machine| machine.request_id().is_some() || was_seen(machine.id());
+        let known = |machine: &Machine| machine.is_own() || was_seen(machine.id());
         case.machines
             .iter()
             .filter(wanted)

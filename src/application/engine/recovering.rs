@@ -72,7 +72,7 @@ impl Engine {
     /// whose outcome is not known stands in the way, or Host Factory knows the request after all.
     async fn give_up(&self, id: &RequestId, dry: bool) -> Result<Option<Vec<MachineId>>, ApplicationError> {
         let held = |machines: &[Machine]| -> Vec<Leaving> {
-            machines.iter().filter(|machine| machine.is_held()).map(Leaving::from).collect()
+            machines.iter().filter(|machine| machine.is_held() && !machine.is_taken_over()).map(Leaving::from).collect()
         };
         let ids = |hosts: &[Leaving]| hosts.iter().map(|host| host.id.clone()).collect();
         if dry {
@@ -85,7 +85,7 @@ impl Engine {
                 if known || !case.request.abandon(self.care.unclaimed_after)? {
                     return Ok(None);
                 }
-                case.machines.iter_mut().for_each(|machine| machine.give_up(UNCLAIMED));
+                case.machines.iter_mut().filter(|m| !m.is_taken_over()).for_each(|machine| machine.give_up(UNCLAIMED));
                 Ok(Some(held(&case.machines)))
             })
             .await?;

@@ -3,17 +3,23 @@
 mod catalogue;
 mod clock;
 mod events;
+mod foreign;
 mod fulfilment;
 mod installation;
 mod instance_types;
 mod listings;
 mod notebook;
 mod store_keeper;
+mod store_mover;
 mod unit_of_work;
 
 pub use catalogue::{Listing, RefusedTemplate, TemplateCatalogue, TemplateReview};
 pub use clock::{Clock, IdSource};
 pub use events::{EventHandler, Outbox};
+pub use foreign::{
+    FieldFate, FieldReport, Flavour, ForeignKind, ForeignMachine, ForeignPlace, ForeignReader, ForeignRequest, Found,
+    Section,
+};
 pub use fulfilment::{
     Acquired, Fulfilment, Hold, Host, Keep, Launch, Leftover, Observation, Owner, Progress, Rehearsal, RehearsedCall,
     Released, Search,
@@ -23,6 +29,7 @@ pub use instance_types::{InstanceTypeSource, InstanceTypes, OfferedTypes};
 pub use listings::{EventFilter, Listings, MachineFilter, MachineSort, RequestFilter, RequestSort};
 pub use notebook::Notebook;
 pub use store_keeper::{Condition, Contents, Recovery, StoreCopy, StoreKeeper, StoreReport};
+pub use store_mover::{Archive, Moved, Present, StoreMover};
 pub use unit_of_work::{
     Admission, Changes, MachineRepository, Purged, RequestRepository, TemplateRepository, UnitOfWork,
 };

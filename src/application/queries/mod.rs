@@ -1,6 +1,7 @@
 //! Queries: each answers from what is stored or configured, and changes nothing.
 
 mod check_store;
+mod export_store;
 mod get_available_templates;
 mod get_request_status;
 mod get_return_requests;
@@ -11,6 +12,7 @@ mod stories;
 mod templates;
 
 pub use check_store::{CheckStore, CheckStoreHandler};
+pub use export_store::{ExportStore, ExportStoreHandler};
 pub use get_available_templates::{GetAvailableTemplates, GetAvailableTemplatesHandler};
 pub use get_request_status::{
     GetRequestStatus, GetRequestStatusHandler, GetRequestStatusHandlerParameters, HostResult, HostView, RequestView,

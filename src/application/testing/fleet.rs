@@ -10,7 +10,7 @@ use crate::domain::template::ProviderApi;
 #[derive(Default)]
 pub(crate) struct Fleet {
     /// The request it was made for.
-    pub(super) request: String,
+    pub(crate) request: String,
     /// How many hosts it is to have.
     pub(crate) target: u32,
     /// Whether it launches in the place of what ends.

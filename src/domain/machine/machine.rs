@@ -74,6 +74,7 @@ impl Machine {
                 given_up: None,
                 ending_since: None,
                 listed: false,
+                taken_over: false,
                 changed_at: at,
                 version: Version::default(),
             },
@@ -87,6 +88,14 @@ impl Machine {
         let mut machine = Self::seen(sighting, api, Origin::HostFactory, at);
         machine.give_up(reason);
         machine
+    }
+
+    /// Returns a machine that is new to the store and that another plug-in launched.
+    pub fn taken_over(snapshot: MachineSnapshot) -> Self {
+        let (machine_id, request_id) = (snapshot.id.clone(), snapshot.request_id.clone());
+        // The hosts of a request stand in the request's own event.
+        let alone = request_id.is_none().then_some(MachineEvent::MachineCreated { machine_id, request_id });
+        Self { state: MachineSnapshot { taken_over: true, ..snapshot }, pending: alone.into_iter().collect() }
     }
 
     /// Returns the machine that a store kept as `snapshot`.
@@ -293,6 +302,16 @@ impl Machine {
     /// Returns the request the host was launched for.
     pub fn request_id(&self) -> Option<&RequestId> {
         self.state.request_id.as_ref()
+    }
+
+    /// Returns whether another plug-in launched the host, so that it is never ended of our own accord.
+    pub fn is_taken_over(&self) -> bool {
+        self.state.taken_over
+    }
+
+    /// Returns whether we launched the host, so that it is ours to end without a look at its owner tag.
+    pub fn is_own(&self) -> bool {
+        self.state.request_id.is_some() && !self.state.taken_over
     }
 
     /// Returns the latest return the host is part of.

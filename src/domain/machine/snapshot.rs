@@ -74,6 +74,10 @@ pub struct MachineSnapshot {
     /// Whether Host Factory has named it, so that it knows the host.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub listed: bool,
+    /// Whether another plug-in launched it, so that it does not bear our owner tag: it is ended when Host Factory returns
+    /// it, after a look at its owner, and never of our own accord.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub taken_over: bool,
     /// When it was last committed.
     #[serde(default)]
     pub changed_at: Timestamp,

@@ -10,6 +10,7 @@ mod recovery;
 mod request;
 mod resolving;
 mod status;
+mod taking_over;
 
 pub use acquire::{Acquire, LaunchPlan, Outcome};
 pub use attempt::{Attempt, AttemptState, Pool, Refusal};

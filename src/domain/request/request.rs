@@ -175,7 +175,8 @@ impl Request {
                 let mut usable: u32 = 0;
                 for (machine, verdict) in machines.iter().zip(verdicts) {
                     // Nobody else ends what we report as failed, so it is reported once the cloud took our order.
-                    let failed_yet_held = matches!(verdict, Verdict::Failed(_)) && machine.is_held();
+                    let failed_yet_held =
+                        matches!(verdict, Verdict::Failed(_)) && machine.is_held() && !machine.is_taken_over();
                     if verdict == Verdict::Executing || failed_yet_held {
                         return Ok(false);
                     }

@@ -51,6 +51,22 @@ pub(super) fn knows(name: &str) -> bool {
     ONLY_ORB.contains(&name)
 }
 
+/// Returns our key for one of ORB's provider instance.
+pub(super) fn sets(theirs: &str) -> Option<&'static str> {
+    PAIRS.iter().find(|(name, _)| *name == theirs).map(|(_, ours)| *ours)
+}
+
+/// Returns how many provider instances are enabled.
+pub(super) fn enabled(members: &[(Cow<'_, str>, Node<'_>)]) -> usize {
+    let Some(Node::Object(provider)) = member(members, "provider") else { return 0 };
+    let Some(Node::List(instances)) = member(provider, "providers") else { return 0 };
+    let is_enabled = |instance: &&Node<'_>| match instance {
+        Node::Object(members) => member(members, "enabled").and_then(Node::as_flag) != Some(false),
+        _ => false,
+    };
+    instances.iter().filter(is_enabled).count()
+}
+
 fn member<'n, 'a>(members: &'n [(Cow<'a, str>, Node<'a>)], name: &str) -> Option<&'n Node<'a>> {
     members.iter().find(|(key, _)| key == name).map(|(_, node)| node)
 }

@@ -13,25 +13,18 @@ use super::keys::{KEYS, Kind, Setting, masked};
 use super::layers::Layers;
 use super::templates::{Dialect, TemplateSettings};
 use super::{ConfigurationError, Environment, Origin, env, folders, layers};
-use crate::application::settings::{AwsSettings, CareSettings, HealthSettings, ScheduledEvents, SimulatedSettings};
+use crate::application::settings::{
+    AwsSettings, CareSettings, HealthSettings, ScheduledEvents, SimulatedSettings, StorageStrategy,
+};
 use crate::domain::InstallationId;
 use crate::domain::notes::BrakePolicy;
 use crate::domain::request::{OverMaximum, PartialStatus, RequestPolicy};
 use crate::domain::template::ProviderKind;
 
-/// Where state is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StorageStrategy {
-    /// One JSON file.
-    Json,
-    /// A SQLite database.
-    Sqlite,
-}
-
 /// How state is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StorageSettings {
-    /// Where.
+    /// Where, for a work folder that has no store yet.
     pub strategy: StorageStrategy,
     /// How long a commit waits for another process.
     pub lock_timeout: Duration,
@@ -178,6 +171,11 @@ impl Settings {
     pub fn value(&self, name: &str) -> Result<Option<(Value, String)>, ConfigurationError> {
         let key = super::keys::find(name)?;
         Ok(self.layers.get(key.name).map(|(setting, origin)| (shown(key.kind, setting), origin.to_string())))
+    }
+
+    /// Returns the place in which `storage.strategy` was set.
+    pub fn strategy_origin(&self) -> String {
+        self.layers.get("storage.strategy").map_or(Origin::Default, |(_, origin)| origin.clone()).to_string()
     }
 
     /// Returns the configuration in force as one document, secrets masked; with `origins`, each value with the place

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::ibm::{Fate, IBM_KEYS};
 use super::keys::Kind;
 use super::*;
+use crate::application::settings::StorageStrategy;
 use crate::domain::request::{OverMaximum, PartialStatus};
 use crate::domain::template::ProviderKind;
 

@@ -161,7 +161,7 @@ pub(super) fn recover<F: Form>(form: &F, path: &Path, at: Timestamp, act: bool) 
 }
 
 /// Gives what is at `path` another name, for good; returns it.
-fn move_away(path: &Path, suffix: &str) -> Result<Option<PathBuf>, StorageError> {
+pub(super) fn move_away(path: &Path, suffix: &str) -> Result<Option<PathBuf>, StorageError> {
     if fs::symlink_metadata(path).is_err() {
         return Ok(None);
     }
@@ -181,7 +181,7 @@ fn second_name(path: &Path, suffix: &str) -> Result<Option<PathBuf>, StorageErro
     Ok(Some(away))
 }
 
-fn contents_of(whole: &Whole, delivered: Option<u64>) -> Contents {
+pub(super) fn contents_of(whole: &Whole, delivered: Option<u64>) -> Contents {
     let state = &whole.state;
     let count = |words: &mut dyn Iterator<Item = &'static str>| {
         words.fold(BTreeMap::new(), |mut counts, word| {
@@ -204,7 +204,7 @@ fn contents_of(whole: &Whole, delivered: Option<u64>) -> Contents {
     }
 }
 
-fn digest_of(state: &StoreState) -> u64 {
+pub(super) fn digest_of(state: &StoreState) -> u64 {
     let text = |value: Result<String, StorageError>| value.unwrap_or_default();
     let parts = [
         text(rules::text_of(&state.templates, "")),

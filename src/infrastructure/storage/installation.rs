@@ -42,9 +42,8 @@ impl FileInstallation {
         let mut bytes = files::read_private(&path, LIMIT)?;
         if bytes.is_none() {
             let id = ids::installation_id();
-            let digest = Digest::of(&[id.as_str()]);
             // Of several processes that come here at once one makes the file, and all of them read it.
-            files::create_atomic(&path, format!("{id}\n{digest}\n").as_bytes())?;
+            files::create_atomic(&path, text_of(&id).as_bytes())?;
             bytes = files::read_private(&path, LIMIT)?;
         }
         bytes.as_deref().and_then(parse).ok_or_else(|| StorageError::Corrupt {
@@ -54,6 +53,30 @@ impl FileInstallation {
                 .to_owned(),
         })
     }
+}
+
+/// Returns the id that is kept below this work folder, if one is.
+///
+/// # Errors
+/// [`StorageError::Corrupt`] when the file is damaged.
+pub(super) fn kept(work_dir: &std::path::Path) -> Result<Option<InstallationId>, StorageError> {
+    if files::read_private(&folder::path_in(work_dir, FILE)?, LIMIT)?.is_none() {
+        return Ok(None);
+    }
+    FileInstallation::new(work_dir, None).id().map(Some)
+}
+
+/// Keeps this id, in place of whatever was kept.
+///
+/// # Errors
+/// [`StorageError`] when the disk does not do it.
+pub(super) fn keep(work_dir: &std::path::Path, id: &InstallationId) -> Result<(), StorageError> {
+    let path = folder::path_in_made(work_dir, FILE)?;
+    Ok(files::write_atomic(&path, text_of(id).as_bytes(), files::Durability::Synced)?)
+}
+
+fn text_of(id: &InstallationId) -> String {
+    format!("{id}\n{}\n", Digest::of(&[id.as_str()]))
 }
 
 fn parse(bytes: &[u8]) -> Option<InstallationId> {

@@ -1,5 +1,6 @@
 //! Stores: where requests, machines, templates and events are kept between two processes.
 
+mod archive;
 mod checksum;
 mod examine;
 mod folder;
@@ -7,12 +8,14 @@ mod installation;
 mod json;
 mod lists;
 mod memory;
+mod mover;
 mod notebook;
 mod place;
 mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod state;
+mod strategy;
 
 #[cfg(test)]
 #[cfg(unix)]
@@ -38,7 +41,9 @@ pub(super) use folder::path_in_made;
 pub use installation::{FileInstallation, FileInstallationParameters};
 pub use json::{JsonKeeper, JsonKeeperParameters, JsonStore, JsonStoreParameters};
 pub use memory::{MemoryStore, MemoryStoreParameters};
+pub use mover::{FileMover, FileMoverParameters};
 pub use notebook::{FileNotebook, FileNotebookParameters};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteKeeper, SqliteKeeperParameters, SqliteStore, SqliteStoreParameters};
 pub use state::StoreState;
+pub use strategy::migrated_to;

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use tracing::warn;
 
+use super::strategy;
 use crate::application::StorageError;
+use crate::application::settings::StorageStrategy;
 use crate::infrastructure::files;
 
 /// One of the two stores, by its files.
@@ -62,6 +64,10 @@ impl Place {
     /// # Errors
     /// [`StorageError::Corrupt`] when it has been, or when state is kept in the other strategy's store.
     pub(super) fn check_never_was(&self, path: &Path) -> Result<(), StorageError> {
+        let work_dir = path.parent().and_then(Path::parent);
+        if let (Some(work_dir), Some(own)) = (work_dir, StorageStrategy::of_word(self.strategy)) {
+            strategy::check(work_dir, own)?;
+        }
         let marker = beside(path, MARKER);
         if is_there(&marker) {
             let found = self.copies_of(path).into_iter().next();

@@ -8,7 +8,9 @@ use std::str::FromStr;
 
 use super::json::{Json, Members, shown_text};
 use crate::application::commands::{HostRef, RequestMachines, ReturnMachines};
-use crate::domain::{AccountName, DomainError, HostName, MachineCount, MachineId, RequestId, RequestKey, TemplateId};
+use crate::domain::{
+    AccountName, DomainError, HostName, MachineCount, MachineId, RequestId, RequestKey, RequestKind, TemplateId,
+};
 
 /// A request id that Host Factory asks about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -250,8 +252,7 @@ fn asked(place: &str, value: &Json) -> Result<Asked, DomainError> {
     if let Ok(id) = text.parse() {
         return Ok(Asked::Ours(id));
     }
-    let harmless = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'\\' | b'"' | b'\'' | b'`');
-    if (1..=256).contains(&text.len()) && text.bytes().all(harmless) && !text.contains("..") {
+    if RequestId::of_foreign(RequestKind::Acquire, text).is_some() {
         return Ok(Asked::Foreign(text.clone()));
     }
     Err(DomainError::validation(place, format!("{} is not a request id", shown_text(text))))

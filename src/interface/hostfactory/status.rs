@@ -15,7 +15,7 @@ use crate::application::ApplicationError;
 use crate::application::bus::Catalogue;
 use crate::application::commands::{SyncReport, SyncRequests};
 use crate::application::queries::{GetRequestStatus, RequestView};
-use crate::domain::RequestId;
+use crate::domain::{RequestId, RequestKind};
 
 /// What stood in the way of bringing requests up to date.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ struct Doubts {
     all: Option<String>,
 }
 
-/// Answers for every id in order. Ids that we never gave out touch neither the store nor the cloud.
+/// Answers for every id in order. Ids that neither we nor a plug-in that was taken over gave out do not touch the cloud.
 pub(super) async fn answer<M: Catalogue>(calls: &Calls<'_, M>, asked: Vec<Asked>) -> Result<Answer, Failure> {
     let ours: BTreeSet<&RequestId> = asked
         .iter()
@@ -35,7 +35,9 @@ pub(super) async fn answer<M: Catalogue>(calls: &Calls<'_, M>, asked: Vec<Asked>
             Asked::Foreign(_) => None,
         })
         .collect();
-    let ids: Vec<RequestId> = ours.into_iter().cloned().collect();
+    let mut ids: Vec<RequestId> = ours.into_iter().cloned().collect();
+    let taken_over = taken_over(calls, &asked).await?;
+    ids.extend(taken_over.values().cloned());
     let mut doubts = Doubts::default();
     let mut views = BTreeMap::new();
     if !ids.is_empty() {
@@ -44,7 +46,28 @@ pub(super) async fn answer<M: Catalogue>(calls: &Calls<'_, M>, asked: Vec<Asked>
         let stored = calls.queries().ask(GetRequestStatus { ids }).await?;
         views.extend(stored.into_iter().flatten().map(|view| (view.id.clone(), view)));
     }
-    Ok(status(asked.iter().map(|asked| entry(asked, &views, &doubts)).collect()))
+    Ok(status(asked.iter().map(|asked| entry(asked, &taken_over, &views, &doubts)).collect()))
+}
+
+/// Finds those of the ids that are not ours under which a request was taken over from another plug-in.
+async fn taken_over<M: Catalogue>(
+    calls: &Calls<'_, M>,
+    asked: &[Asked],
+) -> Result<BTreeMap<String, RequestId>, Failure> {
+    let mut theirs: Vec<(&String, RequestId)> = Vec::new();
+    for foreign in asked {
+        let Asked::Foreign(text) = foreign else { continue };
+        for kind in [RequestKind::Acquire, RequestKind::Return] {
+            theirs.extend(RequestId::of_foreign(kind, text).map(|id| (text, id)));
+        }
+    }
+    if theirs.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let ids = theirs.iter().map(|(_, id)| id.clone()).collect();
+    let stored = calls.queries().ask(GetRequestStatus { ids }).await?;
+    let known = theirs.into_iter().zip(stored).filter(|(_, view)| view.is_some());
+    Ok(known.map(|((text, id), _)| (text.clone(), id)).collect())
 }
 
 /// Tells doubts, which are part of the answer, from failures, which replace it.
@@ -61,10 +84,19 @@ fn brought_up_to_date(outcome: Result<SyncReport, ApplicationError>) -> Result<D
     }
 }
 
-fn entry(asked: &Asked, views: &BTreeMap<RequestId, RequestView>, doubts: &Doubts) -> RequestEntry {
+fn entry(
+    asked: &Asked,
+    taken_over: &BTreeMap<String, RequestId>,
+    views: &BTreeMap<RequestId, RequestView>,
+    doubts: &Doubts,
+) -> RequestEntry {
     let id = match asked {
         Asked::Ours(id) => id,
-        Asked::Foreign(id) => return RequestEntry::unknown(id, ""),
+        // It answers under the id that Host Factory knows.
+        Asked::Foreign(text) => match taken_over.get(text) {
+            Some(id) => return entry(&Asked::Ours(id.clone()), taken_over, views, doubts).named(text),
+            None => return RequestEntry::unknown(text, ""),
+        },
     };
     let view = views.get(id);
     if let Some(note) = doubts.single.get(id) {

@@ -194,6 +194,11 @@ pub fn to_return(hosts: Vec<LostHost>) -> Answer {
 }
 
 impl RequestEntry {
+    /// Returns the entry under the id by which it was asked for.
+    pub fn named(self, id: &str) -> Self {
+        Self { request_id: id.to_owned(), ..self }
+    }
+
     /// Returns the entry of a request as it is stored.
     pub fn of(view: &RequestView) -> Self {
         let message = match view.status {

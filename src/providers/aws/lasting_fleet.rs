@@ -30,10 +30,12 @@ fn standing(fleet: FleetData) -> Option<Standing> {
     Some(Standing {
         kind: fleet.r#type.clone(),
         token: fleet.client_token.clone(),
-        launches: matches!(
-            fleet.fleet_state,
-            Some(FleetStateCode::Submitted | FleetStateCode::Active | FleetStateCode::Modifying) | None
-        ),
+        // An instant fleet that another plug-in made has launched what it will; to delete it would end its hosts (`orb-formats.md` E.5).
+        launches: fleet.r#type != Some(FleetType::Instant)
+            && matches!(
+                fleet.fleet_state,
+                Some(FleetStateCode::Submitted | FleetStateCode::Active | FleetStateCode::Modifying) | None
+            ),
         changing: fleet.fleet_state == Some(FleetStateCode::Modifying),
         fulfilled: fleet.activity_status == Some(FleetActivityStatus::Fulfilled),
         made_at: fleet.create_time,

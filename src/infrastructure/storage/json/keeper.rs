@@ -43,7 +43,8 @@ impl JsonKeeper {
     }
 }
 
-struct Json;
+/// The JSON store's form.
+pub(in crate::infrastructure::storage) struct Json;
 
 impl Form for Json {
     const PLACE: Place = place::JSON;

@@ -3,10 +3,12 @@
 mod cursor;
 mod document;
 mod keeper;
+mod moving;
 mod store;
 
 #[cfg(test)]
 mod tests;
 
+pub(super) use keeper::Json;
 pub use keeper::{JsonKeeper, JsonKeeperParameters};
 pub use store::{JsonStore, JsonStoreParameters};

@@ -19,6 +19,7 @@ use crate::application::ports::{
     Changes, EventFilter, Listings, MachineFilter, MachineRepository, Outbox, Purged, RequestFilter, RequestRepository,
     TemplateRepository, UnitOfWork,
 };
+use crate::application::settings::StorageStrategy;
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::Machine;
 use crate::domain::request::Request;
@@ -29,7 +30,7 @@ use crate::infrastructure::files::{self, Access, Durability, Identity};
 use crate::infrastructure::lock::FileLock;
 use crate::infrastructure::storage::folder::{self, LOCK_TIMEOUT, RETENTION, lock};
 use crate::infrastructure::storage::place::{self, LOCK};
-use crate::infrastructure::storage::{StoreState, rules};
+use crate::infrastructure::storage::{StoreState, rules, strategy};
 
 pub(super) const STORE: &str = place::JSON.store;
 pub(super) const DELIVERED: &str = "request_database.delivered";
@@ -108,6 +109,7 @@ impl JsonStore {
 
     /// Replaces the file by the state after `changes`. The lock is held.
     fn replace(&self, lock: &FileLock, changes: &Changes<'_>, at: Timestamp) -> Result<(), StorageError> {
+        strategy::check(&self.work_dir, StorageStrategy::Json)?;
         let state = self.load(Events::Read)?;
         if changes.admission.is_none() && state.has_all_of(changes) {
             return Ok(());
@@ -247,6 +249,7 @@ impl UnitOfWork for JsonStore {
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StorageError> {
         let held = self.locked().await?;
+        strategy::check(&self.work_dir, StorageStrategy::Json)?;
         let mut state = StoreState::clone(&*self.load(Events::Read)?);
         let former = lock(&self.cache).as_ref().map(|cached| cached.schema);
         let purged = state.purge(before, limit);

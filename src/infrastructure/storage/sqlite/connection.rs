@@ -80,6 +80,15 @@ pub(super) async fn open_or_make(path: &Path, on: FileSystem, timeout: Duration)
 
 /// Makes the database under a temporary name and puts it in place. The lock is held.
 pub(super) fn make(path: &Path, on: FileSystem) -> Result<(), StorageError> {
+    make_with(path, on, |_| Ok(()))
+}
+
+/// Makes the database, with what `fill` puts into it, under a temporary name and puts it in place. The lock is held.
+pub(super) fn make_with(
+    path: &Path,
+    on: FileSystem,
+    fill: impl FnOnce(&mut Connection) -> Result<(), Fault>,
+) -> Result<(), StorageError> {
     files::sweep_temporaries(path);
     // Only the name is kept: an open file beside SQLite's would free its locks when it closes.
     let temporary = files::temporary_beside(path)?.into_temp_path();
@@ -87,6 +96,7 @@ pub(super) fn make(path: &Path, on: FileSystem) -> Result<(), StorageError> {
         let mut connection = connect(&temporary, Duration::ZERO)?;
         connection.pragma_update(None, "application_id", header::APPLICATION)?;
         migrate(&mut connection)?;
+        fill(&mut connection)?;
         set_journal(&connection, on)?;
         connection.close().map_err(|(_, error)| error)?;
         Ok(())
@@ -171,7 +181,8 @@ fn migrate(connection: &mut Connection) -> Result<(), Fault> {
     Ok(transaction.commit()?)
 }
 
-fn newest() -> u32 {
+/// Returns the newest form of the database.
+pub(super) fn newest() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
 }
 
@@ -191,7 +202,11 @@ fn check_schema(path: &Path, schema: u32) -> Result<(), StorageError> {
     Ok(())
 }
 
-fn explained<T>(operation: &str, path: &Path, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, StorageError> {
+pub(super) fn explained<T>(
+    operation: &str,
+    path: &Path,
+    work: impl FnOnce() -> Result<T, Fault>,
+) -> Result<T, StorageError> {
     let start = Instant::now();
     work().map_err(|fault| fault.explain(operation, path, start.elapsed()))
 }

@@ -48,8 +48,10 @@ impl SqliteKeeper {
     }
 }
 
-struct Sqlite {
-    timeout: Duration,
+/// The SQLite store's form.
+pub(in crate::infrastructure::storage) struct Sqlite {
+    /// How long it waits for another process.
+    pub(in crate::infrastructure::storage) timeout: Duration,
 }
 
 impl Form for Sqlite {
@@ -105,7 +107,7 @@ impl Form for Sqlite {
     }
 }
 
-fn kind_of(path: &Path) -> FileSystem {
+pub(super) fn kind_of(path: &Path) -> FileSystem {
     path.parent().map_or(FileSystem::Local, file_system::of)
 }
 

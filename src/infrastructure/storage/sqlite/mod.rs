@@ -6,6 +6,7 @@ mod error;
 mod header;
 mod keeper;
 mod lists;
+mod moving;
 mod rows;
 mod store;
 mod whole;
@@ -13,5 +14,6 @@ mod whole;
 #[cfg(test)]
 mod tests;
 
+pub(super) use keeper::Sqlite;
 pub use keeper::{SqliteKeeper, SqliteKeeperParameters};
 pub use store::{SqliteStore, SqliteStoreParameters};

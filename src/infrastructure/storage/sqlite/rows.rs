@@ -13,7 +13,7 @@ use crate::domain::event::EventEnvelope;
 use crate::domain::machine::{Machine, MachineSnapshot};
 use crate::domain::request::{Request, RequestSnapshot};
 use crate::domain::template::{Template, TemplateParts};
-use crate::domain::{Digest, HostName, MachineId, RequestId, TemplateId, Timestamp};
+use crate::domain::{Digest, HostName, MachineId, RequestId, TemplateId, Timestamp, Version};
 use crate::infrastructure::storage::{checksum, rules};
 
 const EVENT_TEXT: &str = "writing down an event";
@@ -199,9 +199,13 @@ fn write_request(connection: &Connection, request: &Request, at: Timestamp) -> R
             connection.prepare_cached("DELETE FROM requests WHERE id = ?1 AND version = ?2")?.execute(columns)?;
         return exactly_one(removed, request.id().as_str());
     }
-    let row = rules::next_request(request, at);
-    let (template, wanted) = rules::on_order(&row).map_or((None, 0), |(template, wanted)| (Some(template), wanted));
-    let text = rules::text_of(&row, "writing down a request")?;
+    put_request(connection, &rules::next_request(request, at), request.snapshot().version)
+}
+
+/// Writes the row of a request that was loaded at this version, or that is new.
+pub(super) fn put_request(connection: &Connection, row: &RequestSnapshot, loaded: Version) -> Result<(), Fault> {
+    let (template, wanted) = rules::on_order(row).map_or((None, 0), |(template, wanted)| (Some(template), wanted));
+    let text = rules::text_of(row, "writing down a request")?;
     let id = row.id.as_str();
     let columns = params![
         id,
@@ -211,13 +215,13 @@ fn write_request(connection: &Connection, request: &Request, at: Timestamp) -> R
         row.status.is_settled(),
         text,
         checksum("requests", id, &text),
-        rules::is_unclaimed(&row),
+        rules::is_unclaimed(row),
         row.created_at.as_millis(),
         row.changed_at.as_millis(),
-        rules::template_of(&row).map(Digest::as_str),
-        signed(request.snapshot().version.number()),
+        rules::template_of(row).map(Digest::as_str),
+        signed(loaded.number()),
     ];
-    let query = if request.snapshot().version.is_new() {
+    let query = if loaded.is_new() {
         "INSERT INTO requests (id, version, template_id, wanted, settled, document, checksum, unclaimed, created_at,
              changed_at, template_digest)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE ?12 = 0 ON CONFLICT DO NOTHING"
@@ -230,8 +234,12 @@ fn write_request(connection: &Connection, request: &Request, at: Timestamp) -> R
 }
 
 fn write_machine(connection: &Connection, machine: &Machine, at: Timestamp) -> Result<(), Fault> {
-    let row = rules::next_machine(machine, at);
-    let text = rules::text_of(&row, "writing down a machine")?;
+    put_machine(connection, &rules::next_machine(machine, at), machine.snapshot().version)
+}
+
+/// Writes the row of a machine that was loaded at this version, or that is new.
+pub(super) fn put_machine(connection: &Connection, row: &MachineSnapshot, loaded: Version) -> Result<(), Fault> {
+    let text = rules::text_of(row, "writing down a machine")?;
     let id = row.id.as_str();
     let columns = params![
         id,
@@ -240,15 +248,15 @@ fn write_machine(connection: &Connection, machine: &Machine, at: Timestamp) -> R
         row.template_id.as_ref().map(TemplateId::as_str),
         row.name.as_ref().map(HostName::as_str),
         row.status.word(),
-        rules::is_held(&row),
+        rules::is_held(row),
         text,
         checksum("machines", id, &text),
         row.listed,
         row.changed_at.as_millis(),
-        signed(machine.snapshot().version.number()),
+        signed(loaded.number()),
         row.weight,
     ];
-    let query = if machine.snapshot().version.is_new() {
+    let query = if loaded.is_new() {
         "INSERT INTO machines (id, version, request_id, template_id, name, status, held, document, checksum, listed,
              changed_at, weight)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?13 WHERE ?12 = 0 ON CONFLICT DO NOTHING"
@@ -262,14 +270,22 @@ fn write_machine(connection: &Connection, machine: &Machine, at: Timestamp) -> R
 
 /// Keeps a template unless its content is kept already; returns whether it was new.
 fn keep_template(connection: &Connection, template: &Template) -> Result<bool, Fault> {
-    let digest = template.digest();
-    let text = rules::template_text(template)?;
+    put_template(connection, &template.digest(), template.id(), &rules::template_text(template)?)
+}
+
+/// Writes the row of a template unless there is one with this content; returns whether it was new.
+pub(super) fn put_template(
+    connection: &Connection,
+    digest: &Digest,
+    id: &TemplateId,
+    text: &str,
+) -> Result<bool, Fault> {
     let query = "INSERT INTO templates (digest, id, document, checksum) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
-    let columns = params![digest.as_str(), template.id().as_str(), text, checksum("templates", digest.as_str(), &text)];
+    let columns = params![digest.as_str(), id.as_str(), text, checksum("templates", digest.as_str(), text)];
     Ok(connection.prepare_cached(query)?.execute(columns)? == 1)
 }
 
-fn write_event(connection: &Connection, event: &EventEnvelope) -> Result<(), Fault> {
+pub(super) fn write_event(connection: &Connection, event: &EventEnvelope) -> Result<(), Fault> {
     let text = rules::text_of(event, EVENT_TEXT)?;
     let sum = checksum("events", &event.sequence.to_string(), &text);
     connection

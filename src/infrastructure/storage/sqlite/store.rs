@@ -20,6 +20,7 @@ use crate::application::ports::{
     Changes, EventFilter, Listings, MachineFilter, MachineRepository, Outbox, Purged, RequestFilter, RequestRepository,
     TemplateRepository, UnitOfWork,
 };
+use crate::application::settings::StorageStrategy;
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::Machine;
 use crate::domain::request::Request;
@@ -27,7 +28,7 @@ use crate::domain::template::Template;
 use crate::domain::{Digest, HostName, MachineId, RequestId, TemplateId, Timestamp};
 use crate::infrastructure::file_system::FileSystem;
 use crate::infrastructure::storage::folder::{self, LOCK_TIMEOUT, RETENTION, lock};
-use crate::infrastructure::storage::place;
+use crate::infrastructure::storage::{place, strategy};
 
 pub(super) const STORE: &str = place::SQLITE.store;
 
@@ -212,6 +213,7 @@ impl UnitOfWork for SqliteStore {
         self.with("writing", |connection| {
             connection.pragma_update(None, "synchronous", "FULL")?;
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            strategy::check(&self.work_dir, StorageStrategy::Sqlite)?;
             rows::write(&transaction, &changes, at, self.retention)?;
             Ok(transaction.commit()?)
         })?;
@@ -232,6 +234,7 @@ impl UnitOfWork for SqliteStore {
         self.open(Missing::IsEmpty).await?;
         let purged = self.with("purging", |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            strategy::check(&self.work_dir, StorageStrategy::Sqlite)?;
             let purged = rows::purge(&transaction, before, limit)?;
             transaction.commit()?;
             Ok(purged)

@@ -25,7 +25,11 @@ pub(super) fn nothing() -> Whole {
 /// Reads everything, with what is wrong.
 pub(super) fn read(connection: &Connection, schema: u32) -> Result<Whole, Fault> {
     // As of one moment, whatever other processes write meanwhile.
-    let connection = &*connection.unchecked_transaction()?;
+    read_within(&*connection.unchecked_transaction()?, schema)
+}
+
+/// Does what [`read`] does within a transaction of the caller's.
+pub(super) fn read_within(connection: &Connection, schema: u32) -> Result<Whole, Fault> {
     let mut found = Whole { schema: schema.into(), findings: integrity(connection)?, ..nothing() };
     let upgrade = schema < 2;
     documents(connection, "templates", "digest", &mut found, |state, parts: TemplateParts, key| {

@@ -3,8 +3,10 @@
 mod about;
 mod config;
 mod events;
+mod import;
 mod lists;
 mod machines;
+mod moving;
 mod operator;
 mod orders;
 mod reconcile;

@@ -5,6 +5,7 @@ use clap::Subcommand;
 use super::about::{self, CompletionsArgs};
 use super::config::{self, ConfigVerb};
 use super::events::{self, EventsVerb};
+use super::import::{self, TakeOverArgs};
 use super::machines::{self, MachinesVerb};
 use super::reconcile::{self, ReconcileArgs};
 use super::requests::{self, RequestsVerb};
@@ -35,6 +36,9 @@ pub(crate) enum OperatorVerb {
     /// Checks the store, recovers it from a copy and forgets what has ended long ago.
     #[command(subcommand)]
     Storage(StorageVerb),
+    /// Takes an installation of another plug-in over: its requests go on answering, its hosts can be given back. Nothing
+    /// of it is changed.
+    Import(TakeOverArgs),
     /// Finishes or undoes what killed processes left, and ends hosts of ours that no request accounts for. Calls do the
     /// same in passing; this does all of it now.
     Reconcile(ReconcileArgs),
@@ -58,11 +62,12 @@ pub(crate) fn operate<C: Composition>(verb: OperatorVerb, desk: &Desk<'_, C>) ->
         OperatorVerb::Completions(args) => return Ok(about::completions(&args)),
         OperatorVerb::Version => return Ok(about::version()),
         OperatorVerb::Reference => return Ok(about::reference()),
-        OperatorVerb::Storage(ref verb) => storage::check_confirmed(desk, *verb)?,
+        OperatorVerb::Storage(ref verb) => storage::check_confirmed(desk, verb)?,
         OperatorVerb::Requests(_)
         | OperatorVerb::Machines(_)
         | OperatorVerb::Events(_)
         | OperatorVerb::Templates(_)
+        | OperatorVerb::Import(_)
         | OperatorVerb::Reconcile(_) => {}
     }
     let started = desk.start()?;
@@ -85,6 +90,7 @@ async fn carry_out<C: Composition>(
         OperatorVerb::Version => Ok(about::version()),
         OperatorVerb::Reference => Ok(about::reference()),
         OperatorVerb::Storage(verb) => storage::run(app, verb).await,
+        OperatorVerb::Import(args) => import::take_over(app, args).await,
         OperatorVerb::Reconcile(args) => reconcile::run(app, &args).await,
     }
 }

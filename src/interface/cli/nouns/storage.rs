@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::moving::{self, ExportArgs, ImportArgs, MigrateArgs};
 use crate::application::bus::Catalogue;
 use crate::application::commands::{AdoptHosts, PurgeStore, RecoverStore};
 use crate::application::ports::{Contents, Recovery, StoreCopy, StoreReport};
@@ -19,7 +20,7 @@ use crate::interface::cli::table::{Cell, Tone};
 use crate::interface::cli::{Composition, when};
 
 /// What there is to do with the store.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum StorageVerb {
     /// Tells where the store is, how large it is, and what is in it.
     Info,
@@ -43,15 +44,28 @@ pub(crate) enum StorageVerb {
         #[arg(long)]
         yes: bool,
     },
+    /// Moves everything into the store of the other strategy, checks it and puts it in force. The former store is set
+    /// aside; the same command leads back.
+    Migrate(MigrateArgs),
+    /// Writes everything as one JSON document. Stores hold no secrets.
+    Export(ExportArgs),
+    /// Makes the store what storage export wrote.
+    Import(ImportArgs),
 }
 
 /// Has somebody agree to what a verb forgets.
-pub(super) fn check_confirmed<C: Composition>(desk: &Desk<'_, C>, verb: StorageVerb) -> Result<(), Ended> {
+pub(super) fn check_confirmed<C: Composition>(desk: &Desk<'_, C>, verb: &StorageVerb) -> Result<(), Ended> {
     match verb {
         StorageVerb::Purge { older_than, yes } => {
-            desk.confirm(&format!("forgets what ended and has not changed for {older_than} days"), yes)
+            desk.confirm(&format!("forgets what ended and has not changed for {older_than} days"), *yes)
         }
-        StorageVerb::Info | StorageVerb::Check | StorageVerb::Recover { .. } | StorageVerb::Adopt => Ok(()),
+        StorageVerb::Info
+        | StorageVerb::Check
+        | StorageVerb::Recover { .. }
+        | StorageVerb::Adopt
+        | StorageVerb::Migrate(_)
+        | StorageVerb::Export(_)
+        | StorageVerb::Import(_) => Ok(()),
     }
 }
 
@@ -59,6 +73,9 @@ pub(super) fn check_confirmed<C: Composition>(desk: &Desk<'_, C>, verb: StorageV
 pub(super) async fn run<M: Catalogue>(app: App<'_, M>, verb: StorageVerb) -> Result<Report, Ended> {
     match verb {
         StorageVerb::Info => Ok(info(&app.queries().ask(CheckStore).await?)),
+        StorageVerb::Migrate(args) => moving::migrate(app, &args).await,
+        StorageVerb::Export(args) => moving::export(app, &args).await,
+        StorageVerb::Import(args) => moving::import(app, &args).await,
         StorageVerb::Check => {
             let report = app.queries().ask(CheckStore).await?;
             let exit = if report.condition.is_good() { Exit::Done } else { Exit::Failed };
@@ -142,7 +159,7 @@ fn check(report: &StoreReport) -> Value {
     })
 }
 
-fn contents(contents: &Contents) -> Value {
+pub(super) fn contents(contents: &Contents) -> Value {
     json!({
         "schema": contents.schema,
         "requests": contents.requests,
