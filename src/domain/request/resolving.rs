@@ -93,8 +93,11 @@ impl Request {
             return false;
         }
         let Body::Acquire(acquire) = &mut self.state.body else { return false };
-        let unresolved =
-            |attempt: &&mut Attempt| attempt.number == number && (attempt.is_open() || attempt.filling().is_some());
+        // What is known to have made something has not failed, whatever another process was told.
+        let has_failed = matches!(state, AttemptState::Failed { .. });
+        let unresolved = |attempt: &&mut Attempt| {
+            attempt.number == number && (attempt.is_open() || (attempt.filling().is_some() && !has_failed))
+        };
         let Some(attempt) = acquire.attempts.iter_mut().find(unresolved) else {
             return false;
         };

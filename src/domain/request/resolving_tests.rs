@@ -58,6 +58,8 @@ fn what_launches_by_itself_keeps_its_claim_until_it_is_concluded() {
     request.attempt_progress(1, 4, None);
     request.attempt_progress(1, 3, Some(lacking(None)));
     let claims = |request: &Request| request.as_acquire().unwrap().claimed();
+    assert!(!request.attempt_failed(1, FailureClass::Capacity, None, "none".to_owned()), "another process was told so");
+    assert!(!request.attempt_given_up(1));
     assert_eq!((claims(&request), request.as_acquire().unwrap().attempts[0].brought()), (10, 4));
     assert_eq!(request.plan_attempts(&installation(), at(1).into()), 0);
     assert!(!request.settle(&[], &policy, at(100_000).into()).unwrap(), "more may come of it");
