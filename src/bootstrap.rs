@@ -194,7 +194,7 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
             work_dir: work.clone(),
             lock_timeout: timeout,
             in_force,
-            configured: (settings.storage.strategy, settings.strategy_origin()),
+            configured: (settings.storage.strategy, strategy_origin(settings)),
             installation: settings.installation_id.clone(),
         })
         .with_component_parameters::<FileNotebook>(FileNotebookParameters { work_dir: work.clone() })
@@ -242,6 +242,12 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
     Ok(builder.build())
 }
 
+/// Returns the place in which `storage.strategy` was set.
+fn strategy_origin(settings: &Settings) -> String {
+    let found = settings.value("storage.strategy").ok().flatten();
+    found.map_or_else(|| "default".to_owned(), |(_, origin)| origin)
+}
+
 /// Returns the strategy whose store is used: after a migration that of the store, whatever is configured.
 ///
 /// # Errors
@@ -252,7 +258,7 @@ fn strategy_in_force(settings: &Settings) -> Result<StorageStrategy, StartError>
         Ok(Some(migrated)) if migrated != configured => {
             warn!(
                 configured = configured.word(),
-                origin = settings.strategy_origin(),
+                origin = strategy_origin(settings),
                 used = migrated.word(),
                 "the store of this work folder was migrated; storage.strategy should say so too"
             );
