@@ -169,11 +169,6 @@ impl Settings {
         self.layers.get("storage.strategy").map_or(Origin::Default, |(_, origin)| origin.clone()).to_string()
     }
 
-    /// Returns the place in which `storage.strategy` was set.
-    pub fn strategy_origin(&self) -> String {
-        self.layers.get("storage.strategy").map_or(Origin::Default, |(_, origin)| origin.clone()).to_string()
-    }
-
     /// Returns the configuration in force as one document, secrets masked; with `origins`, each value with the place
     /// it came from.
     pub fn describe(&self, origins: bool) -> Value {
