@@ -61,7 +61,7 @@ pub(super) fn read(
         market_order: market::order(record)?,
         capacity_reservation: market::reservation(record)?,
         fleet: FleetSettings::default(),
-        native: native::read(record, choice.api, folder)?,
+        native: native::read(record, choice.api, folder, notes)?,
     };
     if fleets::are_asked_for(record, choice) {
         launch.fleet = fleets::read(record, choice, &launch.instance_types, notes)?;

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use self::members::{Kind, Member, find, why_not};
+use super::Notes;
 use super::fields::Field;
 use super::record::Record;
 use crate::domain::DomainError;
@@ -20,6 +21,9 @@ use crate::infrastructure::config::text::short;
 const LARGEST: u64 = 256 * 1024;
 /// How deep structures lie in each other in AWS's requests, at most.
 const DEEPEST: usize = 10;
+
+/// How members are named by which AWS replaces a host before it is interrupted (R-25).
+const REBALANCING: [&str; 2] = ["CapacityRebalance", "MaintenanceStrategies"];
 
 /// What ORB fills into documents and this plug-in fills into the request itself: a member that is one of them is left to it.
 const FILLED_IN: [&str; 19] = [
@@ -48,7 +52,12 @@ const FILLED_IN: [&str; 19] = [
 ///
 /// # Errors
 /// [`DomainError::Validation`] naming the field, and the member of the document.
-pub(super) fn read(record: &Record<'_, '_>, api: ProviderApi, folder: &Path) -> Result<NativeRequests, DomainError> {
+pub(super) fn read(
+    record: &Record<'_, '_>,
+    api: ProviderApi,
+    folder: &Path,
+    notes: &mut Notes,
+) -> Result<NativeRequests, DomainError> {
     let variables = Variables::of(record)?;
     let mut native = NativeRequests::default();
     let template = (Field::LaunchTemplateSpec, Field::LaunchTemplateSpecFile);
@@ -87,6 +96,13 @@ pub(super) fn read(record: &Record<'_, '_>, api: ProviderApi, folder: &Path) -> 
         native.call = reading.request(document, structure, prefix)?;
         Ok(())
     })?;
+    if let Some(member) = native.call.members.keys().find(|name| REBALANCING.iter().any(|word| name.contains(word))) {
+        notes.add(format!(
+            "{}: {member} lets AWS launch a host ahead of an interruption; Host Factory does not know of it, so it is paid for \
+             until it is found and ended",
+            Field::ProviderApiSpec.name()
+        ));
+    }
     if api == ProviderApi::RunInstances {
         let call = std::mem::take(&mut native.call);
         native.call = std::mem::take(&mut native.launch_template);

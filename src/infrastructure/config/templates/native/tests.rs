@@ -206,3 +206,29 @@ fn an_image_may_come_from_a_document_alone() {
     let files = FileCatalogue::new(folder.path().to_owned(), "inst".to_owned(), ProviderKind::Aws, settings, types);
     assert_eq!(files.list().unwrap().refused, []);
 }
+
+#[test]
+fn hosts_that_aws_would_launch_ahead_of_an_interruption_are_warned_of() {
+    for (way, document) in [
+        (GROUP, r#"{"CapacityRebalance": true}"#),
+        (
+            FLEET,
+            r#"{"SpotOptions": {"MaintenanceStrategies": {"CapacityRebalance": {"ReplacementStrategy": "launch"}}}}"#,
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
+            r#"[{{"templateId": "t", "maxNumber": 1, "imageId": "ami-1", "subnetId": "subnet-1", {way},
+                "providerApiSpec": {document}}}]"#
+        );
+        put(folder.path(), "instprov_templates.json", &text);
+        let types = Arc::new(KnownInstanceTypes::new(folder.path()));
+        let settings = TemplateSettings::default();
+        let files = FileCatalogue::new(folder.path().to_owned(), "inst".to_owned(), ProviderKind::Aws, settings, types);
+        let notes = files.warnings().unwrap();
+        assert!(
+            notes.iter().any(|(_, lines)| lines.iter().any(|line| line.contains("ahead of an interruption"))),
+            "{notes:?}"
+        );
+    }
+}
