@@ -7,11 +7,11 @@ use std::borrow::Cow;
 use super::Notes;
 use super::api::Choice;
 use super::fields::Field;
-use super::launch;
 use super::record::{Record, wrong};
+use super::{fleets, launch};
 use crate::application::ports::InstanceTypes;
 use crate::domain::DomainError;
-use crate::domain::template::{Attribute, AttributeType, Attributes};
+use crate::domain::template::{Attribute, AttributeType, Attributes, PriceType, ProviderApi};
 use crate::infrastructure::config::document::Node;
 use crate::infrastructure::config::text::short;
 
@@ -34,7 +34,18 @@ pub(super) fn of(
     let Some(lacking) = Attributes::lacking(&entries) else { return Attributes::new(entries) };
     let refuse = |reason: String| DomainError::validation(format!("attributes.{lacking}"), reason);
     // What is odd about the types is noted when the launch is read.
-    let names = launch::types(record, choice, &mut Notes::default())?;
+    let mut names = launch::types(record, choice, &mut Notes::default())?;
+    let mixed = choice.price != PriceType::OnDemand && choice.api != ProviderApi::AutoScaling;
+    if mixed && fleets::are_asked_for(record, choice) && record.has(Field::VmTypesOnDemand) {
+        names.extend(launch::weighted_types(record, Field::VmTypesOnDemand)?);
+    }
+    if names.is_empty() && record.has(Field::AbisInstanceRequirements) {
+        return Err(refuse(
+            "is missing, and AWS chooses the instance types by what they have; write type, ncpus and nram: what the least of \
+             such hosts has"
+                .to_owned(),
+        ));
+    }
     if names.is_empty() && record.has(Field::LaunchTemplateId) {
         return Err(refuse(
             "is missing, and the instance type is in the launch template, which only AWS can read; write type, ncpus and \

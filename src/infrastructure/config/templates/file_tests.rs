@@ -287,6 +287,11 @@ fn attributes_that_are_left_out_come_from_the_instance_types() {
             r#""vmType": "m6i.large", "vmTypes": {"m6i.xlarge": 1}, "priceType": "spot""#,
             "type=X86_64 ncpus=2 nram=16384 ncores=1",
         ),
+        // What may stand in for spot hosts counts too.
+        (
+            r#""vmType": "m6i.2xlarge", "vmTypesOnDemand": {"m6i.large": 1}, "priceType": "heterogeneous", "providerApi": "EC2Fleet""#,
+            "type=X86_64 ncpus=1 nram=8192 ncores=1",
+        ),
     ] {
         for kind in [ProviderKind::Aws, ProviderKind::Simulated] {
             assert_eq!(attributes(kind, work.path(), members).as_deref(), Ok(wanted), "{members}");
@@ -315,6 +320,10 @@ fn attributes_that_nobody_can_know_are_asked_for() {
             ["attributes.ncpus", "write type, ncpus and nram"],
         ),
         (r#""launchTemplateId": "lt-1""#, ["attributes.type", "is in the launch template"]),
+        (
+            r#""providerApi": "EC2Fleet", "abisInstanceRequirements": {"VCpuCount": {"Min": 2}, "MemoryMiB": {"Min": 1}}"#,
+            ["attributes.type", "AWS chooses the instance types"],
+        ),
         (r#""launchTemplateId": "lt-1", "attributes": {"type": "X", "ncpus": 1}"#, ["attributes.nram", "vmType"]),
         (r#""vmType": "m6g.large""#, ["attributes.type", "arm64"]),
         (
