@@ -56,9 +56,9 @@ pub(crate) enum OperatorVerb {
     /// Factory. No file is replaced.
     #[command(after_help = "\
 Examples:
-  hostfactory init try --provider simulated              hosts on paper, below the folder try
-  hostfactory init try --region eu-west-1 --subnet subnet-… --security-group sg-…
-  hostfactory init --config-dir /opt/hf/conf/providers/awsinst --work-dir /opt/hf/work/providers/awsinst
+  hostfactory init try --provider simulated     hosts on paper, below ./try
+  hostfactory init try --region eu-west-1 --subnet subnet-…
+  hostfactory init --config-dir CONF --work-dir WORK     in folders of your own
 
 What is not told is asked for on a terminal. What to do next is in the answer.")]
     Init(Box<InitArgs>),
@@ -66,11 +66,12 @@ What is not told is asked for on a terminal. What to do next is in the answer.")
     /// folders, registration, templates, store, credentials, clock, and what templates name in the cloud.
     #[command(after_help = "\
 Examples:
-  hostfactory doctor                 as the user that Host Factory runs as
-  hostfactory doctor --offline       without asking the cloud
-  hostfactory doctor -o json         for a monitor: exit code 1 says that a check failed
+  hostfactory doctor              as the user that Host Factory runs as
+  hostfactory doctor --offline    without asking the cloud
+  hostfactory doctor -o json      for a monitor
 
-Nothing is changed and nothing is launched: rights are tried with AWS's own dry run.")]
+Exit code 1 says that a check failed. Nothing is changed and nothing is
+launched: rights are tried with AWS's own dry run.")]
     Doctor(DoctorArgs),
     /// Prints the script that completes this command line in a shell.
     #[command(after_help = "\

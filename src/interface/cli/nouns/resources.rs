@@ -20,9 +20,10 @@ pub(crate) enum ResourcesVerb {
     #[command(
         visible_alias = "ls",
         after_help = "\
-What belongs to a request that is over, or that the store does not have, is marked; hostfactory reconcile removes it.
-Launch templates that requests share belong to none, and go when nothing has used them for a day. Exit code 1 says that
-a part could not be listed."
+What belongs to a request that is over, or that the store does not have, is
+marked; hostfactory reconcile removes it. Launch templates that requests share
+belong to none, and go when nothing has used them for a day. Exit code 1 says
+that a part could not be listed."
     )]
     List {
         /// Also those of other installations in the account.

@@ -60,11 +60,12 @@ cloud is asked.")]
     /// cloud is asked, and no file is replaced.
     #[command(after_help = "\
 Examples:
-  hostfactory templates generate --vcpus 8 --memory 32GiB --arch arm64 --spot --pools 10 --subnet subnet-…
-  hostfactory templates generate --vcpus 16 --memory 64GiB --count 50 --file new.json
+  hostfactory templates generate --vcpus 8 --memory 32GiB --spot --pools 10
+  hostfactory templates generate --vcpus 16 --memory 64GiB --file new.json
   hostfactory templates validate new.json
 
-Types have at least what is asked for and at most twice as much; the closest come first, of those the newest.")]
+Types have at least what is asked for and at most twice as much; the closest
+come first, of those the newest.")]
     Generate {
         #[command(flatten)]
         need: NeedArgs,
