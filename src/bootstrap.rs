@@ -3,7 +3,9 @@
 //! Invariant: composing opens no store, builds no cloud client and reads no template; each component does so at its
 //! first use.
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -20,17 +22,18 @@ use crate::application::commands::{
 };
 use crate::application::engine::{Engine, EngineParameters};
 use crate::application::events::OutboxDelivery;
-use crate::application::ports::{Fulfilment, InstanceTypeSource, Observation};
+use crate::application::ports::{Finding, Fulfilment, Inspection, InstanceTypeSource, InstanceTypes as _, Observation};
 #[cfg(feature = "sqlite")]
 use crate::application::ports::{StoreKeeper, UnitOfWork};
 use crate::application::queries::{
-    CheckStoreHandler, ExportStoreHandler, GetAvailableTemplatesHandler, GetRequestStatusHandler,
-    GetRequestStatusHandlerParameters, GetReturnRequestsHandler, ListEventsHandler, ListMachinesHandler,
-    ListRequestsHandler, ReadConsoleHandler, RehearseRequestHandler, ReviewTemplatesHandler, ShowMachineHandler,
-    ShowRequestHandler, ShowTemplateHandler,
+    CheckProvidersHandler, CheckStoreHandler, ChooseTypesHandler, ExamineTemplatesHandler, ExportStoreHandler,
+    GetAvailableTemplatesHandler, GetRequestStatusHandler, GetRequestStatusHandlerParameters, GetReturnRequestsHandler,
+    ListEventsHandler, ListMachinesHandler, ListRequestsHandler, ListResourcesHandler, ReadConsoleHandler,
+    RehearseRequestHandler, ReviewTemplatesHandler, ShowMachineHandler, ShowRequestHandler, ShowTemplateHandler,
 };
 use crate::application::settings::StorageStrategy;
-use crate::domain::template::{ProviderApi, ProviderKind};
+use crate::domain::template::{InstanceShape, ProviderApi, ProviderKind};
+use crate::infrastructure::checkup;
 use crate::infrastructure::clock::SystemClock;
 #[cfg(debug_assertions)]
 use crate::infrastructure::clock::SystemClockParameters;
@@ -49,14 +52,15 @@ use crate::infrastructure::storage::{SqliteKeeper, SqliteStore};
 use crate::infrastructure::takeover::{FileReader, FileReaderParameters};
 use crate::infrastructure::telemetry::{self, AuditLog};
 use crate::interface::chain::Chain;
-use crate::interface::cli::{Composition, Configured, StartError, StartOptions, Started, run};
+use crate::interface::cli::{Composition, Configured, Draft, LaidOut, StartError, StartOptions, Started, run};
 #[cfg(feature = "aws")]
 use crate::providers::aws::{
-    AutoScaling, AwsClients, AwsClientsParameters, AwsInstanceTypes, AwsObservation, InstantFleet, MaintainFleet,
-    MaintainSpotFleet, RequestFleet, RequestSpotFleet, RunInstances,
+    AutoScaling, AwsClients, AwsClientsParameters, AwsInspection, AwsInstanceTypes, AwsObservation, InstantFleet,
+    MaintainFleet, MaintainSpotFleet, RequestFleet, RequestSpotFleet, RunInstances,
 };
 use crate::providers::simulated::{
-    SimulatedFulfilment, SimulatedInstanceTypes, SimulatedObservation, Simulation, SimulationParameters,
+    SimulatedFulfilment, SimulatedInspection, SimulatedInstanceTypes, SimulatedObservation, Simulation,
+    SimulationParameters,
 };
 
 /// Declares the module with the components of every build and those of one feature set.
@@ -81,6 +85,7 @@ macro_rules! application {
                     #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] SimulatedFulfilment,
                     #[lazy] #[keyed(dyn Observation, ProviderKind)] SimulatedObservation,
                     #[lazy] #[keyed(dyn InstanceTypeSource, ProviderKind)] SimulatedInstanceTypes,
+                    #[lazy] #[keyed(dyn Inspection, ProviderKind)] SimulatedInspection,
                     $($cloud)*
                     #[lazy] Engine,
                     #[lazy] RequestMachinesHandler,
@@ -110,6 +115,10 @@ macro_rules! application {
                     #[lazy] ShowTemplateHandler,
                     #[lazy] ReviewTemplatesHandler,
                     #[lazy] ReadConsoleHandler,
+                    #[lazy] ListResourcesHandler,
+                    #[lazy] CheckProvidersHandler,
+                    #[lazy] ExamineTemplatesHandler,
+                    #[lazy] ChooseTypesHandler,
                 ],
                 providers = [],
             }
@@ -131,6 +140,7 @@ application! {
     #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] AutoScaling,
     #[lazy] #[keyed(dyn Observation, ProviderKind)] AwsObservation,
     #[lazy] #[keyed(dyn InstanceTypeSource, ProviderKind)] AwsInstanceTypes,
+    #[lazy] #[keyed(dyn Inspection, ProviderKind)] AwsInspection,
 }
 
 impl Catalogue for App {}
@@ -309,6 +319,27 @@ impl Composition for Bootstrap {
         let edited = config::set(&overrides(options), &Environment::capture(), key, value);
         let Edited { path, former, before, after, origin, warnings } = edited.map_err(|error| refused(&error))?;
         Ok(Configured { path, former, before, after, origin, warnings })
+    }
+
+    fn lay_out(&self, options: &StartOptions, draft: &Draft) -> Result<LaidOut, StartError> {
+        let (overrides, environment) = (overrides(options), Environment::capture());
+        let types = Arc::new(KnownInstanceTypes::new(""));
+        let (instance, folders, files) =
+            config::lay_out(&overrides, &environment, &draft.config, &draft.templates, types)
+                .map_err(|error| refused(&error))?;
+        Ok(LaidOut { instance, config: folders.config, work: folders.work, log: folders.log, files })
+    }
+
+    fn instance_types(&self) -> Vec<InstanceShape> {
+        KnownInstanceTypes::new("").all()
+    }
+
+    fn write_new(&self, path: &Path, text: &str) -> Result<(), StartError> {
+        config::write_new(path, text).map_err(|error| StartError { message: Chain(&error).to_string() })
+    }
+
+    fn examine(&self, options: &StartOptions) -> Vec<Finding> {
+        checkup::examine(&overrides(options), &Environment::capture())
     }
 
     fn variable(&self, name: &str) -> Option<String> {

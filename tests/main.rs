@@ -17,6 +17,7 @@ mod faults;
 mod faults_document;
 mod life;
 mod migration;
+mod newcomers;
 mod operators;
 mod readers;
 mod scripts;

@@ -14,8 +14,9 @@ use super::commands::{
 use super::events::EventDelivery;
 use super::message::{Command, Handler, Message, Query};
 use super::queries::{
-    CheckStore, ExportStore, GetAvailableTemplates, GetRequestStatus, GetReturnRequests, ListEvents, ListMachines,
-    ListRequests, ReadConsole, RehearseRequest, ReviewTemplates, ShowMachine, ShowRequest, ShowTemplate,
+    CheckProviders, CheckStore, ChooseTypes, ExamineTemplates, ExportStore, GetAvailableTemplates, GetRequestStatus,
+    GetReturnRequests, ListEvents, ListMachines, ListRequests, ListResources, ReadConsole, RehearseRequest,
+    ReviewTemplates, ShowMachine, ShowRequest, ShowTemplate,
 };
 
 /// The use cases. A composed application that forgets one does not compile.
@@ -49,6 +50,10 @@ pub trait Catalogue:
     + HasComponent<dyn Handler<ShowTemplate>>
     + HasComponent<dyn Handler<ReviewTemplates>>
     + HasComponent<dyn Handler<ReadConsole>>
+    + HasComponent<dyn Handler<ListResources>>
+    + HasComponent<dyn Handler<CheckProviders>>
+    + HasComponent<dyn Handler<ExamineTemplates>>
+    + HasComponent<dyn Handler<ChooseTypes>>
 {
 }
 

@@ -255,6 +255,9 @@ impl MachineCount {
     /// The most machines that one request may ask for.
     pub const MOST: u32 = 10_000;
 
+    /// One machine.
+    pub const ONE: Self = Self(NonZeroU32::MIN);
+
     /// Returns the count that is nearest to `number`.
     pub fn nearest(number: u32) -> Self {
         Self(NonZeroU32::MIN.saturating_add(number.clamp(1, Self::MOST) - 1))

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing here knows a cloud or the command line; everything that touches the disk goes through [`files`].
 
+pub mod checkup;
 pub mod clock;
 pub mod config;
 pub mod file_system;

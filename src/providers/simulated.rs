@@ -13,7 +13,8 @@ use shaku::{Component, Interface, Keyed};
 
 use crate::application::ProviderError;
 use crate::application::ports::{
-    Acquired, Clock, Fulfilment, Host, InstanceTypeSource, Launch, Observation, OfferedTypes, Owner, Released, Search,
+    Acquired, Clock, Fulfilment, Host, Inspection, InstanceTypeSource, Launch, Observation, OfferedTypes, Owner,
+    Released, Search,
 };
 use crate::application::settings::SimulatedSettings;
 use crate::domain::machine::{Interruption, MachineStatus, Sighting};
@@ -228,6 +229,18 @@ impl InstanceTypeSource for SimulatedInstanceTypes {
         Ok(None)
     }
 }
+
+/// Has nothing to look into: there is no cloud.
+#[derive(Component)]
+#[shaku(interface = Inspection)]
+pub struct SimulatedInspection;
+
+impl Keyed for SimulatedInspection {
+    type KeyType = ProviderKind;
+    const KEY: ProviderKind = ProviderKind::Simulated;
+}
+
+impl Inspection for SimulatedInspection {}
 
 #[cfg(test)]
 mod tests {

@@ -13,6 +13,10 @@ pub trait InstanceTypes: Interface {
     /// what the program was built with. Never fails: what cannot be read is not known.
     fn shape(&self, name: &str) -> Option<InstanceShape>;
 
+    /// Returns every type that is known, what the cloud told before what the program was built with. Reads the whole table:
+    /// never for a call of Host Factory.
+    fn all(&self) -> Vec<InstanceShape>;
+
     /// Keeps what the cloud told, in place of what was kept before, for every process that starts from now on. A type
     /// that comes twice counts as it came first.
     ///

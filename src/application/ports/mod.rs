@@ -5,6 +5,7 @@ mod clock;
 mod events;
 mod foreign;
 mod fulfilment;
+mod inspection;
 mod installation;
 mod instance_types;
 mod listings;
@@ -24,6 +25,7 @@ pub use fulfilment::{
     Acquired, Fulfilment, Hold, Host, Keep, Launch, Leftover, Observation, Owner, Progress, Rehearsal, RehearsedCall,
     Released, Search,
 };
+pub use inspection::{Caller, CloudResource, CloudResources, Finding, Inspection, Outcome, Probe, Reach, ResourceKind};
 pub use installation::Installation;
 pub use instance_types::{InstanceTypeSource, InstanceTypes, OfferedTypes};
 pub use listings::{EventFilter, Listings, MachineFilter, MachineSort, RequestFilter, RequestSort};

@@ -40,6 +40,7 @@ variables! {
     HF_PROVIDER_CONFDIR = "HF_PROVIDER_CONFDIR", "The configuration folder of the instance, or the parent of its `conf`.";
     HF_PROVIDER_WORKDIR = "HF_PROVIDER_WORKDIR", "The work folder of the instance.";
     HF_PROVIDER_LOGDIR = "HF_PROVIDER_LOGDIR", "The log folder of the instance.";
+    HF_TOP = "HF_TOP", "Where Host Factory is installed; `hostfactory doctor` looks below it.";
     HF_CONFDIR = "HF_CONFDIR", "Host Factory's configuration folder; the instance's is `providers/<name>` below it.";
     HF_WORKDIR = "HF_WORKDIR", "Host Factory's work folder; the instance's is `providers/<name>` below it.";
     HF_LOGDIR = "HF_LOGDIR", "Host Factory's log folder.";

@@ -37,7 +37,7 @@ const LONGEST_NAME: usize = 64;
 /// # Errors
 /// [`ConfigurationError::Missing`] with every variable that was looked at, or [`ConfigurationError::Invalid`] for a
 /// name that cannot be one or a configuration folder that is not there.
-pub(super) fn resolve(
+pub(in crate::infrastructure) fn resolve(
     options: &FolderOptions,
     environment: &Environment,
 ) -> Result<(String, Folders), ConfigurationError> {

@@ -3,6 +3,7 @@
 //! Invariants: the file is opened at most once in a process, when the first type is asked for; whatever happens to it,
 //! what is shipped is known.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -88,6 +89,13 @@ impl KnownInstanceTypes {
 impl InstanceTypes for KnownInstanceTypes {
     fn shape(&self, name: &str) -> Option<InstanceShape> {
         self.told().and_then(|told| self.find(told, name)).or_else(|| table::shipped(name))
+    }
+
+    fn all(&self) -> Vec<InstanceShape> {
+        let mut shapes = self.told().map(|told| table::all(&told.table)).unwrap_or_default();
+        let told: HashSet<String> = shapes.iter().map(|shape| shape.name.clone()).collect();
+        shapes.extend(table::all(table::SHIPPED).into_iter().filter(|shape| !told.contains(&shape.name)));
+        shapes
     }
 
     fn keep(&self, shapes: &[InstanceShape]) -> Result<(), StorageError> {

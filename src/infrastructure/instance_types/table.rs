@@ -51,6 +51,11 @@ fn lines(table: &[u8]) -> impl Iterator<Item = &[u8]> {
     all.skip_while(|line| line.is_empty() || line.starts_with(b"#"))
 }
 
+/// Returns every type in a table, damaged lines left out.
+pub(super) fn all(table: &[u8]) -> Vec<InstanceShape> {
+    lines(table).filter_map(read).collect()
+}
+
 /// Returns whether every line is where a lookup finds it.
 pub(super) fn is_in_order(table: &[u8]) -> bool {
     lines(table).map(name_of).is_sorted_by(|one, other| one < other)

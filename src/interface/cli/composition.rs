@@ -1,6 +1,6 @@
 //! What the command line needs from the composition root.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -8,6 +8,8 @@ use super::output;
 use super::screen::Terminal;
 use crate::application::budget::Budget;
 use crate::application::bus::Catalogue;
+use crate::application::ports::Finding;
+use crate::domain::template::InstanceShape;
 
 /// Options of the command line that decide how the application is composed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,6 +60,30 @@ pub struct Configured {
     pub warnings: Vec<String>,
 }
 
+/// The files of a new installation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// The configuration.
+    pub config: Value,
+    /// The template file.
+    pub templates: Value,
+}
+
+/// A new installation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaidOut {
+    /// The provider instance's name.
+    pub instance: String,
+    /// The configuration folder.
+    pub config: PathBuf,
+    /// The work folder.
+    pub work: PathBuf,
+    /// The log folder.
+    pub log: PathBuf,
+    /// The files that were written.
+    pub files: Vec<PathBuf>,
+}
+
 /// Composes the application. `bootstrap` is the one implementation outside tests.
 pub trait Composition {
     /// The composed application.
@@ -89,6 +115,25 @@ pub trait Composition {
     /// [`StartError`] when the configuration could not be used with it, or the file cannot be replaced. Nothing has changed
     /// then.
     fn configure(&self, options: &StartOptions, key: &str, value: &str) -> Result<Configured, StartError>;
+
+    /// Makes the folders of a new installation and its two files, once both were found usable.
+    ///
+    /// # Errors
+    /// [`StartError`] when one of the files is there already, or cannot be used or written; no file is there then that was
+    /// not before.
+    fn lay_out(&self, options: &StartOptions, draft: &Draft) -> Result<LaidOut, StartError>;
+
+    /// Returns the instance types that this program ships.
+    fn instance_types(&self) -> Vec<InstanceShape>;
+
+    /// Writes a file that is not there yet.
+    ///
+    /// # Errors
+    /// [`StartError`] when it is, or cannot be written.
+    fn write_new(&self, path: &Path, text: &str) -> Result<(), StartError>;
+
+    /// Returns what is found about configuration, folders and registration, whether or not they are in order.
+    fn examine(&self, options: &StartOptions) -> Vec<Finding>;
 
     /// Returns the value of a variable of the environment that decides how answers look.
     fn variable(&self, name: &str) -> Option<String>;

@@ -18,12 +18,13 @@ use crate::application::commands::{
 use crate::application::events::EventDelivery;
 use crate::application::message::Handler;
 use crate::application::ports::{
-    Archive, Condition, Listing, Moved, Recovery, RefusedTemplate, RehearsedCall, StoreReport, TemplateReview,
+    Archive, Condition, Finding, Listing, Moved, Recovery, RefusedTemplate, RehearsedCall, StoreReport, TemplateReview,
 };
 use crate::application::queries::{
-    CheckStore, ExportStore, GetAvailableTemplates, GetRequestStatus, GetReturnRequests, ListEvents, ListMachines,
-    ListRequests, Listed, LostHost, MachineStory, ReadConsole, RehearseRequest, RehearsedRequest, RequestStory,
-    RequestView, ReviewTemplates, ShowMachine, ShowRequest, ShowTemplate,
+    CheckProviders, CheckStore, ChooseTypes, ExamineTemplates, ExportStore, GetAvailableTemplates, GetRequestStatus,
+    GetReturnRequests, ListEvents, ListMachines, ListRequests, ListResources, Listed, LostHost, MachineStory,
+    ProviderStanding, ReadConsole, RehearseRequest, RehearsedRequest, RequestStory, RequestView, ResourceList,
+    ReviewTemplates, ShowMachine, ShowRequest, ShowTemplate,
 };
 use crate::application::{ApplicationError, CatalogueError, ProviderError, StorageError};
 use crate::domain::event::EventEnvelope;
@@ -31,7 +32,7 @@ use crate::domain::machine::MachineSnapshot;
 use crate::domain::request::{RequestSnapshot, RequestStatus};
 use crate::domain::template::Template;
 use crate::domain::{FailureClass, RequestId};
-use crate::interface::cli::{Configured, Terminal};
+use crate::interface::cli::{Configured, Draft, LaidOut, Terminal};
 
 const REQUEST: &str = "req-6b1f2c4e-2a51-4c3e-9d52-1f0a7c9be101";
 const OTHER: &str = "req-00000000-0000-4000-8000-000000000001";
@@ -225,6 +226,24 @@ handles!(ReviewTemplates, TemplateReview, |app, _| {
 });
 handles!(ReadConsole, Option<String>, |app, _| app.trouble.happens().map(|()| Some("login:\u{1b}[2J".to_owned())));
 
+handles!(ListResources, ResourceList, |app, _| {
+    app.trouble.happens()?;
+    let unread = vec![ProviderError::new("DescribeFleets", FailureClass::AuthDenied, "no")];
+    let at = crate::domain::Timestamp::default();
+    Ok(ResourceList { installation: "grid-1".parse().unwrap(), entries: Vec::new(), unread, at })
+});
+handles!(ChooseTypes, Vec<crate::domain::template::InstanceShape>, |app, _| {
+    app.trouble.happens().map(|()| Vec::new())
+});
+handles!(CheckProviders, Vec<ProviderStanding>, |app, _| {
+    app.trouble.happens()?;
+    let kind = crate::domain::template::ProviderKind::Simulated;
+    Ok(vec![ProviderStanding { kind, in_use: true, region: None, ways: Vec::new(), reach: None }])
+});
+handles!(ExamineTemplates, Option<Vec<Finding>>, |app, _| {
+    app.trouble.happens().map(|()| Some(vec![Finding::failed("template A: image", "gone", "name another")]))
+});
+
 fn nothing<T>() -> Listed<T> {
     Listed { entries: Vec::new(), more: false, at: crate::domain::Timestamp::default() }
 }
@@ -286,6 +305,35 @@ impl Composition for Fake {
         let path = std::path::PathBuf::from("/conf/config.json");
         let after = Some(json!(value));
         Ok(Configured { path, former: None, before: None, after, origin: None, warnings: Vec::new() })
+    }
+
+    fn lay_out(&self, options: &StartOptions, draft: &Draft) -> Result<LaidOut, StartError> {
+        if !self.starts {
+            return Err(StartError { message: "config.json is there already".to_owned() });
+        }
+        self.asked.lock().unwrap().push(format!("{draft:?}"));
+        let folder = |named: &Option<std::path::PathBuf>| named.clone().unwrap_or_default();
+        Ok(LaidOut {
+            instance: "try".to_owned(),
+            config: folder(&options.config_dir),
+            work: folder(&options.work_dir),
+            log: folder(&options.log_dir),
+            files: Vec::new(),
+        })
+    }
+
+    fn instance_types(&self) -> Vec<crate::domain::template::InstanceShape> {
+        crate::application::ports::InstanceTypes::all(&crate::infrastructure::instance_types::KnownInstanceTypes::new(
+            "",
+        ))
+    }
+
+    fn write_new(&self, path: &std::path::Path, _: &str) -> Result<(), StartError> {
+        Err(StartError { message: format!("{} is there already", path.display()) })
+    }
+
+    fn examine(&self, _: &StartOptions) -> Vec<Finding> {
+        vec![Finding::good("folders", "/conf")]
     }
 
     fn variable(&self, _: &str) -> Option<String> {
@@ -520,4 +568,60 @@ fn a_rehearsal_shows_the_calls_and_fails_only_when_the_cloud_would_refuse() {
     let (code, document) = fake.call(&["machines", "request", "A", "--dry-run", "--check"]);
     assert_eq!((code, &document["check"]), (0, &json!({"wouldSucceed": true})));
     assert_eq!(fake.call(&["machines", "request", "A", "--check"]).0, 2);
+}
+
+#[test]
+fn a_list_of_resources_that_lacks_a_part_says_which_and_fails() {
+    let (code, document) = Fake::with(Trouble::None).call(&["resources", "list"]);
+    assert_eq!((code, &document["resources"]), (1, &json!([])), "{document}");
+    assert!(document["unread"][0].as_str().unwrap().contains("DescribeFleets"), "{document}");
+}
+
+#[test]
+fn a_provider_without_a_cloud_is_healthy_and_nothing_is_asked_of_it() {
+    let (code, document) = Fake::with(Trouble::None).call(&["providers", "health"]);
+    assert_eq!((code, &document["failed"], &document["provider"]), (0, &json!(0), &json!("simulated")), "{document}");
+    assert_eq!(document["checks"][1]["outcome"], "skipped", "{document}");
+    assert_eq!(Fake::with(Trouble::None).call(&["providers", "list"]).1["providers"][0]["inUse"], true);
+}
+
+#[test]
+fn a_doctor_goes_on_when_something_is_wrong_and_fails_over_it() {
+    let outcomes = |document: &Value| -> Vec<String> {
+        let checks = document["checks"].as_array().unwrap().iter();
+        checks.map(|one| format!("{} {}", one["name"].as_str().unwrap(), one["outcome"].as_str().unwrap())).collect()
+    };
+    let (code, document) = Fake::stored(Trouble::None, RequestStatus::Running).call(&["doctor"]);
+    let told = outcomes(&document);
+    assert_eq!((code, &document["failed"]), (1, &json!(2)), "a refused template, and none that can be used: {told:?}");
+    assert!(told.contains(&"store ok".to_owned()) && told.contains(&"clock skipped".to_owned()), "{told:?}");
+    let (code, document) = Fake { starts: false, ..Fake::with(Trouble::None) }.call(&["doctor", "--offline"]);
+    let told = outcomes(&document);
+    assert_eq!((code, told.first().map(String::as_str)), (1, Some("folders ok")), "{told:?}");
+    assert!(told.contains(&"store skipped".to_owned()), "{told:?}");
+}
+
+#[test]
+fn a_new_installation_is_drafted_from_options_and_tells_what_to_do_next() {
+    let fake = Fake::with(Trouble::None);
+    let (code, document) = fake.call(&["init", "/x", "--provider", "simulated", "--vcpus", "4", "--id", "Small"]);
+    assert_eq!((code, &document["folders"]["config"]), (0, &json!("/x/conf")), "{document}");
+    let next = document["next"][1].as_str().unwrap();
+    assert!(next.starts_with("hostfactory machines request Small --wait --config-dir '/x/conf' --work"), "{next}");
+    let line = "init /x --region eu-west-1 --subnet subnet-1 --security-group sg-1 --image ami-1 --spot --pools 4";
+    let (code, document) = fake.call(&line.split(' ').collect::<Vec<_>>());
+    assert_eq!(code, 0, "{document}");
+    let drafts = fake.asked.lock().unwrap().clone();
+    assert!(drafts[0].contains("simulated") && !drafts[0].contains("imageId"), "{}", drafts[0]);
+    for part in ["eu-west-1", "ami-1", "subnet-1", "sg-1", "vmTypes", "spot"] {
+        assert!(drafts[1].contains(part), "{part} in {}", drafts[1]);
+    }
+    let (code, document) = fake.call(&["init", "/x", "--provider", "aws"]);
+    assert!(code == 2 && document["message"].as_str().unwrap().contains("--region"), "{document}");
+}
+
+#[test]
+fn a_template_that_no_type_fits_is_not_generated() {
+    let (code, document) = Fake::with(Trouble::None).call(&["templates", "generate", "--vcpus", "3"]);
+    assert!(code == 1 && document["message"].as_str().unwrap().contains("3 to 6 vCPUs"), "{document}");
 }

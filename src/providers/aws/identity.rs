@@ -13,11 +13,11 @@ use aws_config::SdkConfig;
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
-use super::error::provider_error;
+use super::error::{plain, provider_error};
 use super::held::Held;
 use crate::application::ProviderError;
 use crate::application::budget::Budget;
-use crate::application::ports::{Clock, Notebook};
+use crate::application::ports::{Caller, Clock, Notebook};
 use crate::domain::notes::{Account, Duty, Notes};
 use crate::domain::{Digest, FailureClass};
 
@@ -160,6 +160,14 @@ impl Identity {
     }
 
     async fn ask(&self) -> Result<String, ProviderError> {
+        self.caller().await.map(|caller| caller.account)
+    }
+
+    /// Asks AWS whose the credentials are.
+    ///
+    /// # Errors
+    /// [`ProviderError`] when it does not say.
+    pub(super) async fn caller(&self) -> Result<Caller, ProviderError> {
         let time = TIMEOUT.min(Budget::current().for_cloud_call());
         let client = aws_sdk_sts::Client::new(&self.config);
         let answer = tokio::time::timeout(time, client.get_caller_identity().send())
@@ -168,8 +176,10 @@ impl Identity {
             .map_err(|error| provider_error(OPERATION, &error))?;
         let id = answer.account().map(str::trim).filter(|id| !id.is_empty() && id.len() <= 64);
         let id = id.filter(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-        id.map(str::to_owned)
-            .ok_or_else(|| ProviderError::new(OPERATION, FailureClass::Unknown, "the answer names no account"))
+        let account = id
+            .map(str::to_owned)
+            .ok_or_else(|| ProviderError::new(OPERATION, FailureClass::Unknown, "the answer names no account"))?;
+        Ok(Caller { account, name: plain(answer.arn().unwrap_or_default(), 300) })
     }
 
     /// Notes the account, or that the key belongs to it.

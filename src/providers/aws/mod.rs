@@ -18,6 +18,7 @@ mod health;
 mod held;
 mod http;
 mod identity;
+mod inspection;
 mod instance_types;
 mod instant_fleet;
 mod lasting;
@@ -52,6 +53,7 @@ mod golden_tests;
 
 pub use auto_scaling::AutoScaling;
 pub use client::{AwsClients, AwsClientsParameters, ClientSource, Clients};
+pub use inspection::AwsInspection;
 pub use instance_types::AwsInstanceTypes;
 pub use instant_fleet::InstantFleet;
 pub use lasting::{MaintainFleet, MaintainSpotFleet, RequestFleet, RequestSpotFleet};

@@ -181,7 +181,7 @@ pub(super) async fn frozen(
 }
 
 /// The image that a Systems Manager parameter names; `name:3` and `name:label` are resolved by the service.
-async fn image_behind(clients: &Clients, policy: Policy, alias: &str) -> Result<String, ProviderError> {
+pub(super) async fn image_behind(clients: &Clients, policy: Policy, alias: &str) -> Result<String, ProviderError> {
     let name = alias.strip_prefix(ALIAS_PREFIX).unwrap_or(alias);
     let answer = retry::send(&clients.gate, PARAMETER, policy, || async {
         let answer = clients.ssm.get_parameter().name(name).send().await;
@@ -214,7 +214,7 @@ async fn root_device(clients: &Clients, policy: Policy, image: &str) -> Result<S
 }
 
 /// The launch template with the number that its version stands for now.
-async fn numbered(
+pub(super) async fn numbered(
     clients: &Clients,
     policy: Policy,
     template: &LaunchTemplate,

@@ -2,16 +2,22 @@
 
 mod about;
 mod config;
+mod doctor;
 mod events;
+mod findings;
+mod generating;
 mod import;
+mod init;
 mod lists;
 mod machines;
 mod moving;
 mod operator;
 mod orders;
+mod provider;
 mod reconcile;
 mod rehearsal;
 mod requests;
+mod resources;
 mod storage;
 mod story;
 mod templates;

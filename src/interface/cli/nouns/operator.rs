@@ -4,11 +4,15 @@ use clap::Subcommand;
 
 use super::about::{self, CompletionsArgs};
 use super::config::{self, ConfigVerb};
+use super::doctor::{self, DoctorArgs};
 use super::events::{self, EventsVerb};
 use super::import::{self, TakeOverArgs};
+use super::init::{self, InitArgs};
 use super::machines::{self, MachinesVerb};
+use super::provider::{self, ProvidersVerb};
 use super::reconcile::{self, ReconcileArgs};
 use super::requests::{self, RequestsVerb};
+use super::resources::{self, ResourcesVerb};
 use super::storage::{self, StorageVerb};
 use super::templates::{self, TemplatesVerb};
 use crate::interface::cli::Composition;
@@ -30,6 +34,12 @@ pub(crate) enum OperatorVerb {
     /// Lists, shows and checks templates.
     #[command(subcommand, alias = "template")]
     Templates(TemplatesVerb),
+    /// Lists what the cloud holds of ours beside hosts.
+    #[command(subcommand, alias = "resource")]
+    Resources(ResourcesVerb),
+    /// Lists the providers, and asks the one in use how it is.
+    #[command(subcommand, alias = "provider")]
+    Providers(ProvidersVerb),
     /// Shows and checks the configuration.
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -42,6 +52,27 @@ pub(crate) enum OperatorVerb {
     /// Finishes or undoes what killed processes left, and ends hosts of ours that no request accounts for. Calls do the
     /// same in passing; this does all of it now.
     Reconcile(ReconcileArgs),
+    /// Makes a new installation: folders, config.json, a template file, and the two entries that register it with Host
+    /// Factory. No file is replaced.
+    #[command(after_help = "\
+Examples:
+  hostfactory init try --provider simulated     hosts on paper, below ./try
+  hostfactory init try --region eu-west-1 --subnet subnet-…
+  hostfactory init --config-dir CONF --work-dir WORK     in folders of your own
+
+What is not told is asked for on a terminal. What to do next is in the answer.")]
+    Init(Box<InitArgs>),
+    /// Looks at everything that must be right before a host can come, and says how to mend what is not: configuration,
+    /// folders, registration, templates, store, credentials, clock, and what templates name in the cloud.
+    #[command(after_help = "\
+Examples:
+  hostfactory doctor              as the user that Host Factory runs as
+  hostfactory doctor --offline    without asking the cloud
+  hostfactory doctor -o json      for a monitor
+
+Exit code 1 says that a check failed. Nothing is changed and nothing is
+launched: rights are tried with AWS's own dry run.")]
+    Doctor(DoctorArgs),
     /// Prints the script that completes this command line in a shell.
     #[command(after_help = "\
 Examples:
@@ -60,14 +91,21 @@ pub(crate) fn operate<C: Composition>(verb: OperatorVerb, desk: &Desk<'_, C>) ->
     match verb {
         OperatorVerb::Config(verb) => return config::run(desk, verb),
         OperatorVerb::Completions(args) => return Ok(about::completions(&args)),
+        OperatorVerb::Doctor(args) => return doctor::run(desk, args),
+        OperatorVerb::Init(args) => return init::run(desk, *args),
         OperatorVerb::Version => return Ok(about::version()),
         OperatorVerb::Reference => return Ok(about::reference()),
+        OperatorVerb::Templates(TemplatesVerb::Generate { need, file }) => {
+            return templates::generate(desk, &need, file.as_deref());
+        }
         OperatorVerb::Storage(ref verb) => storage::check_confirmed(desk, verb)?,
         OperatorVerb::Requests(_)
         | OperatorVerb::Machines(_)
         | OperatorVerb::Events(_)
         | OperatorVerb::Templates(_)
         | OperatorVerb::Import(_)
+        | OperatorVerb::Resources(_)
+        | OperatorVerb::Providers(_)
         | OperatorVerb::Reconcile(_) => {}
     }
     let started = desk.start()?;
@@ -84,9 +122,13 @@ async fn carry_out<C: Composition>(
         OperatorVerb::Requests(verb) => requests::run(desk, app, verb).await,
         OperatorVerb::Machines(verb) => machines::run(desk, app, verb).await,
         OperatorVerb::Events(verb) => events::run(desk, app, verb).await,
-        OperatorVerb::Templates(verb) => templates::run(app, verb).await,
+        OperatorVerb::Templates(verb) => templates::run(desk, app, verb).await,
+        OperatorVerb::Resources(verb) => resources::run(app, verb).await,
+        OperatorVerb::Providers(verb) => provider::run(app, verb).await,
         OperatorVerb::Config(verb) => config::run(desk, verb),
         OperatorVerb::Completions(args) => Ok(about::completions(&args)),
+        OperatorVerb::Doctor(args) => doctor::run(desk, args),
+        OperatorVerb::Init(args) => init::run(desk, *args),
         OperatorVerb::Version => Ok(about::version()),
         OperatorVerb::Reference => Ok(about::reference()),
         OperatorVerb::Storage(verb) => storage::run(app, verb).await,

@@ -1,19 +1,21 @@
 //! The operator's verbs on templates.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::generating::NeedArgs;
 use super::{orders, rehearsal};
-use crate::application::bus::Catalogue;
 use crate::application::commands::{RefreshInstanceTypes, TypesLearnt};
 use crate::application::ports::TemplateReview;
 use crate::application::queries::{RehearseRequest, ReviewTemplates, ShowTemplate};
 use crate::domain::template::Template;
 use crate::domain::{MachineCount, TemplateId};
-use crate::interface::cli::desk::{App, Ended};
+use crate::interface::cli::Composition;
+use crate::interface::cli::desk::{App, Desk, Ended, wait};
 use crate::interface::cli::exit::Exit;
+use crate::interface::cli::output;
 use crate::interface::cli::report::{Block, Report};
 use crate::interface::cli::table::{Cell, Column, Table, Tone};
 use crate::interface::hostfactory::Failure;
@@ -54,12 +56,33 @@ cloud is asked.")]
         #[arg(long)]
         check: bool,
     },
+    /// Writes a template from needs: instance types that fit, of those that this program knows, and attributes to match. No
+    /// cloud is asked, and no file is replaced.
+    #[command(after_help = "\
+Examples:
+  hostfactory templates generate --vcpus 8 --memory 32GiB --spot --pools 10
+  hostfactory templates generate --vcpus 16 --memory 64GiB --file new.json
+  hostfactory templates validate new.json
+
+Types have at least what is asked for and at most twice as much; the closest
+come first, of those the newest.")]
+    Generate {
+        #[command(flatten)]
+        need: NeedArgs,
+        /// Writes it to this file, which must not be there yet.
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
     /// Asks AWS for the instance types of the region and keeps them, for templates that leave attributes to their type.
     Refresh,
 }
 
 /// Does what `verb` says and returns what to print.
-pub(super) async fn run<M: Catalogue>(app: App<'_, M>, verb: TemplatesVerb) -> Result<Report, Ended> {
+pub(super) async fn run<C: Composition>(
+    desk: &Desk<'_, C>,
+    app: App<'_, C::Module>,
+    verb: TemplatesVerb,
+) -> Result<Report, Ended> {
     match verb {
         TemplatesVerb::List => Ok(listed(&app.queries().ask(ReviewTemplates { file: None }).await?)),
         TemplatesVerb::Show { id } => shown(&app.queries().ask(ShowTemplate { id }).await?),
@@ -67,6 +90,7 @@ pub(super) async fn run<M: Catalogue>(app: App<'_, M>, verb: TemplatesVerb) -> R
         TemplatesVerb::Explain { id, count, check } => {
             rehearsal::rehearse(app, RehearseRequest { template: id, count, check }).await
         }
+        TemplatesVerb::Generate { need, file } => generate(desk, &need, file.as_deref()),
         TemplatesVerb::Refresh => Ok(refreshed(app.commands().dispatch(RefreshInstanceTypes).await?)),
     }
 }
@@ -197,6 +221,28 @@ fn judged(review: &TemplateReview) -> Report {
     let reasons = review.refused.iter().map(|refused| format!("{}: {}", refused.id, refused.reason));
     let lines: Vec<String> = std::iter::once(summary).chain(reasons).collect();
     report.with(Block::Text(lines.join("\n"))).ending(if good { Exit::Done } else { Exit::Failed })
+}
+
+/// Writes a template from needs. It takes no installation: without one, the types that the program ships are known.
+pub(super) fn generate<C: Composition>(
+    desk: &Desk<'_, C>,
+    need: &NeedArgs,
+    file: Option<&Path>,
+) -> Result<Report, Ended> {
+    let types = match desk.composition.start(desk.options) {
+        Ok(started) => wait(App::of(&started).queries().ask(need.query())).map_err(Ended::failed)??,
+        Err(_) => need.query().among(desk.composition.instance_types()),
+    };
+    let document = json!({ "templates": [need.template(&types)?] });
+    for note in need.notes() {
+        output::hint(&note);
+    }
+    let text = format!("{document:#}");
+    let Some(file) = file else { return Ok(Report::line(document, text).named(vec![need.id()])) };
+    desk.composition.write_new(file, &text)?;
+    let shown = file.display().to_string();
+    let line = format!("{shown} holds the template {}; hostfactory templates validate {shown} reads it.", need.id());
+    Ok(Report::line(json!({ "file": shown, "templates": document["templates"] }), line).named(vec![need.id()]))
 }
 
 fn refreshed(learnt: Option<TypesLearnt>) -> Report {
