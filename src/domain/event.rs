@@ -85,6 +85,11 @@ impl TemplateEvent {
     }
 }
 
+/// Returns `reason` as the end of a sentence, or nothing where there is none.
+pub(super) fn because(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
+}
+
 impl EventEnvelope {
     /// The form in which this version writes events.
     pub const SCHEMA_VERSION: u32 = 1;
@@ -110,4 +115,31 @@ impl EventEnvelope {
         "MachineEndRequested",
         "MachineTerminated",
     ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::machine::MachineStatus;
+    use crate::domain::request::RequestStatus;
+
+    #[test]
+    fn a_change_is_told_in_the_words_of_the_documents() {
+        let id: RequestId = "req-6b1f2c4e-2a51-4c3e-9d52-1f0a7c9be101".parse().unwrap();
+        let change = |message: &str| RequestEvent::RequestStatusChanged {
+            request_id: id.clone(),
+            from: RequestStatus::Running,
+            to: RequestStatus::CompleteWithError,
+            message: message.to_owned(),
+        };
+        assert_eq!(change("").facts().detail, "running to complete_with_error");
+        assert_eq!(change("no host came").facts().detail, "running to complete_with_error: no host came");
+        let ended = MachineEvent::MachineStatusChanged {
+            machine_id: "i-0123456789abcdef0".parse().unwrap(),
+            from: MachineStatus::Running,
+            to: MachineStatus::ShuttingDown,
+            reason: None,
+        };
+        assert_eq!(ended.facts().detail, "running to shutting-down");
+    }
 }

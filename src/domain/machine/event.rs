@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::MachineStatus;
-use crate::domain::event::Facts;
+use crate::domain::event::{Facts, because};
 use crate::domain::{MachineId, RequestId};
 
 /// A fact about a host, for the audit log and whoever else listens.
@@ -83,7 +83,7 @@ impl MachineEvent {
             Self::MachineStatusChanged { machine_id, from, to, reason } => Facts {
                 name: "MachineStatusChanged",
                 machine: Some(machine_id),
-                detail: format!("{from:?} to {to:?}{}", because(reason.as_deref())),
+                detail: format!("{} to {}{}", from.word(), to.word(), because(reason.as_deref().unwrap_or_default())),
                 ..Facts::default()
             },
             Self::MachineInterrupted { machine_id, code } => Facts {
@@ -118,8 +118,4 @@ impl MachineEvent {
             },
         }
     }
-}
-
-fn because(reason: Option<&str>) -> String {
-    reason.map(|reason| format!(": {reason}")).unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::RequestStatus;
-use crate::domain::event::Facts;
+use crate::domain::event::{Facts, because};
 use crate::domain::{ClientToken, FailureClass, MachineId, RequestId, TemplateId};
 
 /// A fact about a request, for the audit log and whoever else listens.
@@ -99,7 +99,7 @@ impl RequestEvent {
                 name: "RequestCreated",
                 request: Some(request_id),
                 template: template_id.as_ref(),
-                detail: format!("{hosts} hosts"),
+                detail: format!("{hosts} {}", if *hosts == 1 { "host" } else { "hosts" }),
                 ..Facts::default()
             },
             Self::IntentRecorded { request_id, attempt, count, pool, token } => Facts {
@@ -145,7 +145,7 @@ impl RequestEvent {
             Self::RequestStatusChanged { request_id, from, to, message } => Facts {
                 name: "RequestStatusChanged",
                 request: Some(request_id),
-                detail: format!("{from:?} to {to:?}: {message}"),
+                detail: format!("{} to {}{}", from.word(), to.word(), because(message)),
                 ..Facts::default()
             },
         }
