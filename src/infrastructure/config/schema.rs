@@ -102,7 +102,9 @@ const HOST: &str = r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?";
 
 /// A text of this form, or nothing. Who fails it is told `takes`.
 pub(super) fn text(pattern: &str, takes: &str) -> Members {
-    object(&json!({ "type": ["string", "null"], "pattern": pattern, "patternErrorMessage": format!("It takes {takes}.") }))
+    object(
+        &json!({ "type": ["string", "null"], "pattern": pattern, "patternErrorMessage": format!("It takes {takes}.") }),
+    )
 }
 
 /// The same, and a number or a boolean is the text that it is written as.

@@ -154,7 +154,8 @@ fn what_the_reader_refuses_or_warns_of_is_an_error_of_the_schema() {
             assert!(!schema.is_valid(&document), "the schema takes {document}");
         }
     }
-    for slip in [json!({"storage": {"stratgy": "json"}}), json!({"provder": {}}), json!({"logging": {"Level": "info"}})] {
+    for slip in [json!({"storage": {"stratgy": "json"}}), json!({"provder": {}}), json!({"logging": {"Level": "info"}})]
+    {
         assert_eq!(reading(&slip).unwrap().len(), 1, "{slip}");
         assert!(!schema.is_valid(&slip), "{slip}");
     }

@@ -96,7 +96,8 @@ pub(super) fn read(node: &Node<'_>, notes: &mut Notes) -> Result<InstanceRequire
     let mut seen: Vec<&str> = Vec::new();
     for (key, node) in members.iter().filter(|(key, node)| !key.starts_with('_') && !node.is_unset()) {
         let Some(member) = MEMBERS.into_iter().map(|(name, _)| name).find(|known| same_word(known, key)) else {
-            let hint = nearest(key, MEMBERS.map(|(name, _)| name)).map_or(String::new(), |near| format!("; did you mean {near}?"));
+            let hint = nearest(key, MEMBERS.map(|(name, _)| name))
+                .map_or(String::new(), |near| format!("; did you mean {near}?"));
             notes.add(format!("{FIELD}.{} is unknown and left out{hint}", short(key)));
             continue;
         };

@@ -1,11 +1,11 @@
-//! The JSON Schema of template files, by which an editor completes and checks them: made from [`FIELDS`] and [`about`].
+//! The JSON Schema of template files, by which an editor completes and checks them: made from the fields and [`about`].
 //!
 //! Fields may be spelt as the reader takes them; the names in IBM's files alone are offered. Invariant: what the reader
 //! takes without a word is no error here, but for a template that is switched off.
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{FIELDS, Fate, Field};
+use super::fields::{Fate, Field};
 use super::requirements::{self, Takes};
 use super::shapes::{Shape, about};
 use super::volumes;
@@ -303,8 +303,8 @@ fn requirement_parts() -> Members {
 #[cfg(test)]
 pub(super) fn table() -> String {
     let mut table = String::from("| Field | Other names | Takes | What it does |\n|---|---|---|---|\n");
-    for (info, field) in FIELDS.iter().zip(Field::all()) {
-        let (shape, meaning) = about(field);
+    for field in Field::all() {
+        let (info, (shape, meaning)) = (field.info(), about(field));
         let aliases: Vec<String> = info.aliases.iter().map(|alias| format!("`{alias}`")).collect();
         let does = match info.fate {
             Fate::Acts => meaning.to_owned(),

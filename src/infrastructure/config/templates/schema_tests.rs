@@ -64,9 +64,13 @@ fn beside(field: Field) -> Vec<(&'static str, Value)> {
         Field::SpotFleetRequestExpiry | Field::RequestValidity => {
             vec![fleet, ("fleetType", json!("request")), spot]
         }
-        Field::AllocationStrategy | Field::PoolsCount | Field::PercentOnDemand | Field::OnDemandTargetCapacityRatio
+        Field::AllocationStrategy
+        | Field::PoolsCount
+        | Field::PercentOnDemand
+        | Field::OnDemandTargetCapacityRatio
         | Field::VmTypesPriority => vec![fleet, spot],
-        Field::AllocationStrategyOnDemand | Field::AbisInstanceRequirements | Field::Context => vec![fleet],
+        Field::AbisInstanceRequirements => vec![fleet, ("vmType", json!(""))],
+        Field::AllocationStrategyOnDemand | Field::Context => vec![fleet],
         Field::VmTypesOnDemand => vec![fleet, spot, ("percentOnDemand", json!(50))],
         Field::Iops => vec![("volumeType", json!("io2"))],
         Field::Throughput => vec![("volumeType", json!("gp3"))],
@@ -84,7 +88,7 @@ fn values(shape: &Shape) -> (Vec<Value>, Vec<Value>) {
         Shape::Form(..) => (vec![], vec![json!(["a"]), json!("!?")]),
         Shape::List(..) => (vec![json!([""])], vec![json!("!?"), json!(["!?"]), json!({"a": 1}), json!(7)]),
         Shape::Whole(least, most) => (
-            vec![json!(least), json!(most), json!(most.to_string()), json!(2.0)],
+            vec![json!(least), json!(most), json!(most.to_string()), json!(f64::from(i32::try_from(*least).unwrap()))],
             vec![json!(least - 1), json!(most + 1), json!("many"), json!(2.5), json!([1])],
         ),
         Shape::Ratio => {
@@ -95,17 +99,26 @@ fn values(shape: &Shape) -> (Vec<Value>, Vec<Value>) {
             words.iter().map(|word| json!(word)).chain(words.iter().map(dressed)).collect(),
             vec![json!("anything"), json!(["anything"])],
         ),
-        Shape::Words(words) => {
-            (vec![json!(words), json!(words.join(", ")), dressed(&words[0])], vec![json!("anything"), json!(["x"]), json!(5)])
-        }
+        Shape::Words(words) => (
+            vec![json!(words), json!(words.join(", ")), dressed(&words[0])],
+            vec![json!("anything"), json!(["x"]), json!(5)],
+        ),
         Shape::Types => (
-            vec![json!("m6i.large"), json!("m6i.large, c7i-flex.large"), json!(["m6i.large"]), json!({"m6i.large": "1", "_c": 0})],
+            vec![
+                json!("m6i.large"),
+                json!("m6i.large, c7i-flex.large"),
+                json!(["m6i.large"]),
+                json!({"m6i.large": "1", "_c": 0}),
+            ],
             vec![json!("M6I"), json!({"m6i.large": 1001}), json!({"large": 1}), json!({"m6i.large": 0}), json!(7)],
         ),
-        Shape::Priorities => {
-            (vec![json!({"m6i.large": 0}), json!({"m6i.large": "3"})], vec![json!({"large": 1}), json!({"m6i.large": -1}), json!(["m6i.large"])])
+        Shape::Priorities => (
+            vec![json!({"m6i.large": 0}), json!({"m6i.large": "3"})],
+            vec![json!({"large": 1}), json!({"m6i.large": -1}), json!(["m6i.large"])],
+        ),
+        Shape::Tags => {
+            (vec![json!("a=b;c=d"), json!({"a": 1})], vec![json!("novalue"), json!({"aws:x": "1"}), json!([1])])
         }
-        Shape::Tags => (vec![json!("a=b;c=d"), json!({"a": 1})], vec![json!("novalue"), json!({"aws:x": "1"}), json!([1])]),
         Shape::Attributes => (
             vec![json!({"type": "X86_64", "ncpus": 1, "nram": ["numeric", 4.0], "x": true})],
             vec![json!({"type": "X86_64", "ncpus": ["Float", "1"], "nram": 1}), json!(["a"])],
@@ -116,14 +129,22 @@ fn values(shape: &Shape) -> (Vec<Value>, Vec<Value>) {
         ),
         Shape::Metadata => (
             vec![json!({"httpTokens": "Optional", "httpPutResponseHopLimit": "2"})],
-            vec![json!({"httpToken": "required"}), json!({"httpTokens": "maybe"}), json!({"httpPutResponseHopLimit": 65})],
+            vec![
+                json!({"httpToken": "required"}),
+                json!({"httpTokens": "maybe"}),
+                json!({"httpPutResponseHopLimit": 65}),
+            ],
         ),
         Shape::Requirements => (
             vec![json!({"vcpu_count": {"min": 2, "Max": "4"}, "MemoryMiB": {"Min": 0}, "BareMetal": "Included",
                 "MemoryGiBPerVCpu": {"Min": 0.5}, "AllowedInstanceTypes": "m5.*, c5.large", "CpuManufacturers": ["AMD"]})],
-            vec![json!({"VCpuCount": {"Min": "two"}, "MemoryMiB": {"Min": 0}}), json!({"VCpuCount": 2, "MemoryMiB": {"Min": 0}}),
+            vec![
+                json!({"VCpuCount": {"Min": "two"}, "MemoryMiB": {"Min": 0}}),
+                json!({"VCpuCount": 2, "MemoryMiB": {"Min": 0}}),
                 json!({"VCpuCount": {"Least": 1}, "MemoryMiB": {"Min": 0}}),
-                json!({"VCpuCount": {"Min": 1}, "MemoryMiB": {"Min": 0}, "BareMetal": "often"}), json!([1])],
+                json!({"VCpuCount": {"Min": 1}, "MemoryMiB": {"Min": 0}, "BareMetal": "often"}),
+                json!([1]),
+            ],
         ),
         Shape::Script => (vec![json!("#!/bin/sh\n")], vec![json!(["a"]), json!(7)]),
         Shape::Document => (vec![json!({})], vec![json!("text"), json!([1])]),
@@ -154,6 +175,11 @@ fn forms(field: Field) -> Vec<Value> {
     }
 }
 
+/// Refusals of values that are right in themselves and not beside the rest of the template: an empty value where the field
+/// is needed, a file that is not there, a word or a figure that goes with another field.
+const BESIDE: [&str; 4] =
+    ["is missing", "No such file", "prioritized is for on-demand hosts", "iops: cannot be set for"];
+
 #[test]
 fn what_the_schema_offers_the_reader_takes() {
     let mut refused: Vec<String> = Vec::new();
@@ -165,13 +191,13 @@ fn what_the_schema_offers_the_reader_takes() {
             let mut members = beside(field);
             members.push((field.name(), value));
             let document = template(&members);
-            assert_eq!(complaints(&document), [] as [String; 0], "{document}");
-            if let Some(reason) = refusal(&members) {
+            refused.extend(complaints(&document).iter().map(|complaint| format!("the schema: {complaint}")));
+            let reason = refusal(&members);
+            if let Some(reason) = reason.filter(|reason| !BESIDE.iter().any(|known| reason.contains(known))) {
                 refused.push(format!("{} {}: {reason}", field.name(), document["templates"][0][field.name()]));
             }
         }
     }
-    // What is right in itself and not beside the rest of the template.
     assert_eq!(refused, [] as [&str; 0]);
 }
 
@@ -194,7 +220,9 @@ fn what_the_reader_refuses_is_an_error_of_the_schema() {
     for info in FIELDS.iter().filter(|info| matches!(info.fate, Fate::Refused(_))) {
         let members = [(info.name, json!("x"))];
         assert!(refusal(&members).is_some() && !schema().is_valid(&template(&members)), "{}", info.name);
-        assert!(refusal(&[(info.name, json!(""))]).is_none() && schema().is_valid(&template(&[(info.name, json!(""))])));
+        assert!(
+            refusal(&[(info.name, json!(""))]).is_none() && schema().is_valid(&template(&[(info.name, json!(""))]))
+        );
     }
     for lacking in ["templateId", "maxNumber"] {
         let mut document = template(&[]);

@@ -127,7 +127,7 @@ pub(super) fn about(field: Field) -> (Shape, &'static str) {
         Field::CapacityBlock => (Shape::Flag, "Whether the reservation is a capacity block."),
         Field::FleetRole => (Shape::Form(ROLE, "a role's name or ARN"), "The role of a Spot Fleet."),
         Field::AllocationStrategy => (Shape::Word(fleets::strategies()), "How spot pools are chosen."),
-        Field::AllocationStrategyOnDemand => (Shape::Word(fleets::strategies()), "How on-demand pools are chosen; AWS takes lowestPrice and prioritized."),
+        Field::AllocationStrategyOnDemand => (Shape::Word(vec!["lowestPrice", "prioritized"]), "How on-demand pools are chosen."),
         Field::PercentOnDemand => (Shape::Whole(0, 100), "The share of on-demand hosts."),
         Field::OnDemandTargetCapacityRatio => (Shape::Ratio, "The same as a ratio."),
         Field::PoolsCount => (Shape::Whole(1, 1000), "From how many pools `lowestPrice` takes hosts."),
