@@ -169,7 +169,7 @@ pub(super) fn any_spelling(key: &str) -> String {
 }
 
 fn between(letters: impl Iterator<Item = char>, filling: &str) -> String {
-    letters.map(|c| format!("{}{filling}", letter(c))).collect()
+    letters.flat_map(|c| [letter(c), filling.to_owned()]).collect()
 }
 
 fn letter(c: char) -> String {

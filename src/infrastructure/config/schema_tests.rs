@@ -54,11 +54,11 @@ fn the_tables_of_the_document_are_those_of_the_code() {
     for key in KEYS {
         let default = if key.default.is_empty() { String::new() } else { format!("`{}`", key.default) };
         let (variable, takes) = (key.variable(), key.takes());
-        keys += &format!("| `{}` | `{variable}` | {default} | {takes} | {} |\n", key.name, key.meaning);
+        keys.extend([format!("| `{}` | `{variable}` | {default} | {takes} | {} |\n", key.name, key.meaning)]);
     }
     let mut variables = "| Variable | Decides |\n|---|---|\n".to_owned();
     for variable in VARIABLES {
-        variables += &format!("| `{}` | {} |\n", variable.name, variable.meaning);
+        variables.extend([format!("| `{}` | {} |\n", variable.name, variable.meaning)]);
     }
     let mut ibm = "| Key | Here |\n|---|---|\n".to_owned();
     for (name, fate) in IBM_KEYS {
@@ -67,7 +67,7 @@ fn the_tables_of_the_document_are_those_of_the_code() {
             Fate::SetAside(reason) => format!("set aside with a warning: {reason}"),
             Fate::OnlyOff(reason) => format!("`true` is **refused**: {reason}"),
         };
-        ibm += &format!("| `{name}` | {here} |\n");
+        ibm.extend([format!("| `{name}` | {here} |\n")]);
     }
     assert_tables_current("docs/configuration.md", &[("keys", keys), ("variables", variables), ("ibm", ibm)]);
 }

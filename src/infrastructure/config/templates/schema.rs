@@ -110,13 +110,13 @@ fn of_field(field: Field) -> Members {
 }
 
 /// A value with this schema, or one that says nothing.
-fn or_unset(schema: Value) -> Members {
+fn or_unset(schema: &Value) -> Members {
     object(&json!({ "anyOf": [schema, { "type": ["string", "null"], "pattern": BLANK }] }))
 }
 
 fn listed(form: &str, takes: &str) -> Members {
     let item = format!(r"^\s*({form})?\s*(,\s*({form})?\s*)*$");
-    or_unset(json!({
+    or_unset(&json!({
         "type": ["array", "string"],
         "pattern": item,
         "patternErrorMessage": format!("It takes {takes}."),
@@ -143,18 +143,18 @@ fn of_shape(shape: &Shape) -> Members {
         Shape::Word(words) => one_of(words),
         Shape::Words(words) => listed(&in_any_dress(words), takes),
         Shape::Types => weighted(takes),
-        Shape::Priorities => or_unset(json!({
+        Shape::Priorities => or_unset(&json!({
             "type": "object",
             "patternProperties": { "^_": true, format!(r"^\s*{TYPE}\s*$"): whole(0, u32::MAX) },
             "additionalProperties": false,
         })),
         Shape::Tags => tags(),
         Shape::Attributes => attributes(),
-        Shape::Volumes => or_unset(json!({ "type": "array", "items": volume() })),
-        Shape::Metadata => or_unset(metadata()),
-        Shape::Requirements => or_unset(requirements()),
+        Shape::Volumes => or_unset(&json!({ "type": "array", "items": volume() })),
+        Shape::Metadata => or_unset(&metadata()),
+        Shape::Requirements => or_unset(&requirements()),
         Shape::Script => object(&json!({ "type": ["string", "null"] })),
-        Shape::Document => or_unset(json!({ "type": "object" })),
+        Shape::Document => or_unset(&json!({ "type": "object" })),
     }
 }
 
@@ -185,7 +185,7 @@ fn attributes() -> Members {
         schema.extend([("description".to_owned(), json!(meaning)), ("examples".to_owned(), json!([example]))]);
         Value::Object(schema)
     };
-    or_unset(json!({
+    or_unset(&json!({
         "type": "object",
         "properties": {
             "type": named("The host type that Symphony knows.", json!(["String", "X86_64"])),
@@ -275,7 +275,7 @@ fn requirements() -> Value {
 fn requirement_parts() -> Members {
     let most = i32::MAX;
     let span = |number: Members| {
-        or_unset(json!({
+        or_unset(&json!({
             "type": "object",
             "properties": { "Min": number, "Max": number },
             "patternProperties": { "^_": true, in_any_spelling("Min"): number, in_any_spelling("Max"): number },

@@ -58,7 +58,6 @@ fn beside(field: Field) -> Vec<(&'static str, Value)> {
         Field::EfaCount => vec![("interfaceType", json!("efa"))],
         Field::LaunchTemplateVersion => vec![("launchTemplateId", json!("lt-1"))],
         Field::ProviderApi => vec![("fleetRole", json!("role"))],
-        Field::VmTypes => vec![fleet],
         Field::FleetRole => vec![("providerApi", json!("SpotFleet"))],
         Field::CapacityBlock => vec![("capacityReservationId", json!("cr-1"))],
         Field::SpotFleetRequestExpiry | Field::RequestValidity => {
@@ -70,7 +69,7 @@ fn beside(field: Field) -> Vec<(&'static str, Value)> {
         | Field::OnDemandTargetCapacityRatio
         | Field::VmTypesPriority => vec![fleet, spot],
         Field::AbisInstanceRequirements => vec![fleet, ("vmType", json!(""))],
-        Field::AllocationStrategyOnDemand | Field::Context => vec![fleet],
+        Field::VmTypes | Field::AllocationStrategyOnDemand | Field::Context => vec![fleet],
         Field::VmTypesOnDemand => vec![fleet, spot, ("percentOnDemand", json!(50))],
         Field::Iops => vec![("volumeType", json!("io2"))],
         Field::Throughput => vec![("volumeType", json!("gp3"))],

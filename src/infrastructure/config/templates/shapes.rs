@@ -80,7 +80,7 @@ impl Shape {
 
 /// Returns what a field takes and, where it acts, what it does.
 #[rustfmt::skip]
-#[expect(clippy::too_many_lines, reason = "one line for each field")]
+#[expect(clippy::match_same_arms, reason = "one line for each field")]
 pub(super) fn about(field: Field) -> (Shape, &'static str) {
     let (size, iops, throughput) = volumes::widest();
     let figures = |(least, most): (u32, u32)| Shape::Whole(i64::from(least), i64::from(most));
