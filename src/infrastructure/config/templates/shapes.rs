@@ -71,9 +71,8 @@ impl Shape {
             Self::Tags => "an object of texts, or key=value;key=value".to_owned(),
             Self::Attributes => "an object of pairs such as [\"Numeric\", \"4\"], or of bare values".to_owned(),
             Self::Volumes => "a list of objects".to_owned(),
-            Self::Metadata | Self::Requirements => "an object".to_owned(),
+            Self::Metadata | Self::Requirements | Self::Document => "an object".to_owned(),
             Self::Script => "a path, or the script itself".to_owned(),
-            Self::Document => "an object".to_owned(),
         }
     }
 }
