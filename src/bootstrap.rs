@@ -325,9 +325,17 @@ impl Composition for Bootstrap {
         let (overrides, environment) = (overrides(options), Environment::capture());
         let types = Arc::new(KnownInstanceTypes::new(""));
         let (instance, folders, files) =
-            config::lay_out(&overrides, &environment, &draft.config, &draft.templates, types)
+            config::lay_out(&overrides, &environment, &draft.config, &draft.templates, &draft.schemas, types)
                 .map_err(|error| refused(&error))?;
         Ok(LaidOut { instance, config: folders.config, work: folders.work, log: folders.log, files })
+    }
+
+    fn config_schema(&self) -> Value {
+        config::config_schema()
+    }
+
+    fn template_schema(&self) -> Value {
+        config::templates::template_schema()
     }
 
     fn instance_types(&self) -> Vec<InstanceShape> {

@@ -9,6 +9,7 @@ mod cli;
 mod contract;
 #[cfg(all(feature = "aws", unix))]
 mod credentials;
+mod documents;
 mod draw;
 #[cfg(all(feature = "aws", unix))]
 mod e2e;

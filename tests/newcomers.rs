@@ -1,5 +1,6 @@
 //! The first day with the built program: from an empty folder to a running host, templates from needs, and a doctor.
 
+use std::path::Path;
 use std::process::Output;
 
 use serde_json::{Value, json};
@@ -24,6 +25,28 @@ fn an_empty_folder_has_a_running_host_after_two_commands() {
     assert!(again.code == 1 && again.message().contains("is not replaced"), "{again:?}");
     let nowhere = Answered::of(&bare(&sandbox, "init --provider simulated"));
     assert!(nowhere.code == 1 && nowhere.message().contains("--config-dir"), "{nowhere:?}");
+}
+
+#[test]
+fn what_init_writes_names_the_schema_that_checks_it() {
+    let sandbox = Sandbox::new();
+    let made = Answered::of(&bare(&sandbox, "init new --provider simulated --id Small"));
+    let read = |path: &Path| -> Value { serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap() };
+    let files = made.document["files"].as_array().unwrap();
+    for (file, noun) in files.iter().zip(["config", "templates"]) {
+        let path = sandbox.path(file.as_str().unwrap());
+        let document = read(&path);
+        let schema = read(&path.parent().unwrap().join(document["$schema"].as_str().unwrap()));
+        let printed = Answered::of(&bare(&sandbox, &format!("{noun} schema")));
+        assert_eq!((printed.code, &printed.document), (0, &schema));
+        let schema = jsonschema::draft7::new(&schema).unwrap();
+        assert!(schema.is_valid(&document) && !schema.is_valid(&json!({"storge": {}, "templates": []})), "{file}");
+    }
+    let places = "--config-dir new/conf --work-dir new/work";
+    let read = Answered::of(&bare(&sandbox, &format!("config validate {places}")));
+    assert_eq!((read.code, &read.document["warnings"]), (0, &json!([])), "{read:?}");
+    let listed = Answered::of(&bare(&sandbox, &format!("templates validate {places}")));
+    assert_eq!((listed.code, listed.document["valid"].as_bool()), (0, Some(true)), "{listed:?}");
 }
 
 #[test]

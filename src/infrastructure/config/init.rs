@@ -13,8 +13,8 @@ use super::{ConfigurationError, Environment, Folders, Overrides, Settings, folde
 use crate::application::ports::{InstanceTypes, TemplateCatalogue};
 use crate::infrastructure::files;
 
-/// Makes the folders that are named and not there, and both files, and returns the instance's name, its folders and the
-/// files.
+/// Makes the folders that are named and not there, both files, and the schemas that they name, and returns the instance's
+/// name, its folders and the files.
 ///
 /// # Errors
 /// [`ConfigurationError`] when a file is there already, cannot be used or cannot be written; neither is there then that was
@@ -24,6 +24,7 @@ pub fn lay_out(
     environment: &Environment,
     config: &Value,
     templates: &Value,
+    schemas: &[(&str, Value)],
     types: Arc<dyn InstanceTypes>,
 ) -> Result<(String, Folders, Vec<PathBuf>), ConfigurationError> {
     let named = &overrides.folders;
@@ -51,7 +52,23 @@ pub fn lay_out(
         let _ = std::fs::remove_file(&own);
         return Err(error);
     }
+    if let Err(error) = lay_schemas(&folders.config, schemas) {
+        let _ = std::fs::remove_file(&template_file).and(std::fs::remove_file(&own));
+        return Err(error);
+    }
     Ok((instance, folders, vec![own, template_file]))
+}
+
+/// Writes schemas, each at its path below the configuration folder; one that is there already stays as it is.
+fn lay_schemas(folder: &Path, schemas: &[(&str, Value)]) -> Result<(), ConfigurationError> {
+    for (place, schema) in schemas {
+        let path = folder.join(place);
+        std::fs::create_dir_all(path.parent().unwrap_or(folder))
+            .map_err(|error| ConfigurationError::unreadable(&path, error))?;
+        files::create_atomic(&path, format!("{schema:#}\n").as_bytes())
+            .map_err(|error| ConfigurationError::unreadable(&path, error))?;
+    }
+    Ok(())
 }
 
 /// Refuses a template file in which not every template can be used.
@@ -104,7 +121,8 @@ mod tests {
         let overrides = Overrides { folders, settings: Vec::new() };
         let types = Arc::new(KnownInstanceTypes::new(""));
         let templates = json!({ "templates": [template] });
-        lay_out(&overrides, &Environment::default(), config, &templates, types).map(|(_, _, files)| files)
+        let schemas = [("schemas/config.schema.json", json!({ "title": "a" }))];
+        lay_out(&overrides, &Environment::default(), config, &templates, &schemas, types).map(|(_, _, files)| files)
     }
 
     #[test]
@@ -121,6 +139,8 @@ mod tests {
         let files = laid_out(root.path(), &config, &template).unwrap();
         assert!(files.iter().all(|file| file.is_file()), "{files:?}");
         assert!(files[1].ends_with("gridprov_templates.json"), "{files:?}");
+        let schema = std::fs::read_to_string(root.path().join("grid/conf/schemas/config.schema.json")).unwrap();
+        assert_eq!(schema, "{\n  \"title\": \"a\"\n}\n");
         let refused = laid_out(root.path(), &config, &template).unwrap_err();
         assert!(refused.to_string().contains("there already"), "{refused}");
     }

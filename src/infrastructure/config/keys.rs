@@ -158,7 +158,7 @@ pub(super) fn find(name: &str) -> Result<&'static Key, ConfigurationError> {
 }
 
 /// The levels that there are, most quiet first, each with the other names it goes by.
-const LEVELS: [(&str, &[&str]); 5] = [
+pub(super) const LEVELS: [(&str, &[&str]); 5] = [
     ("error", &["err", "critical", "crit", "fatal", "alert", "emerg"]),
     ("warn", &["warning"]),
     ("info", &["notice"]),

@@ -15,12 +15,15 @@ mod keys;
 mod layers;
 mod orb;
 mod origin;
+mod schema;
 mod settings;
 mod survey;
 mod tags;
 pub mod templates;
 mod text;
 
+#[cfg(test)]
+mod schema_tests;
 #[cfg(test)]
 mod settings_tests;
 
@@ -33,5 +36,6 @@ pub use folders::{FolderOptions, Folders};
 pub use init::{lay_out, write_new};
 pub use keys::{KEYS, Key};
 pub use origin::Origin;
+pub use schema::config_schema;
 pub use settings::{LogSettings, Overrides, Settings, StorageSettings};
 pub use survey::survey;

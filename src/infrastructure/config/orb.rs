@@ -24,7 +24,7 @@ const PAIRS: &[(&str, &str)] = &[
 ];
 
 /// Sections and keys that only ORB has.
-const ONLY_ORB: &[&str] = &[
+pub(super) const ONLY_ORB: &[&str] = &[
     "version",
     "scheduler",
     "naming",

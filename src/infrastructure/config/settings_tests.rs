@@ -402,23 +402,6 @@ fn secrets_show_nowhere() {
 }
 
 #[test]
-fn the_document_about_keys_is_up_to_date() {
-    let text = include_str!("../../../docs/configuration.md");
-    let keys = KEYS.iter().map(|key| {
-        let default = if key.default.is_empty() { String::new() } else { format!("`{}`", key.default) };
-        format!("| `{}` | `{}` | {default} | {} | {} |", key.name, key.variable(), key.takes(), key.meaning)
-    });
-    let variables = VARIABLES.iter().map(|variable| format!("| `{}` | {} |", variable.name, variable.meaning));
-    let ibm = IBM_KEYS.iter().map(|(name, fate)| match fate {
-        Fate::Sets(key) => format!("| `{name}` | sets `{key}` |"),
-        Fate::SetAside(reason) => format!("| `{name}` | set aside with a warning: {reason} |"),
-        Fate::OnlyOff(reason) => format!("| `{name}` | `true` is **refused**: {reason} |"),
-    });
-    let missing: Vec<String> = keys.chain(variables).chain(ibm).filter(|row| !text.contains(row.as_str())).collect();
-    assert!(missing.is_empty(), "docs/configuration.md lacks these rows:\n{}", missing.join("\n"));
-}
-
-#[test]
 fn the_samples_can_be_loaded() {
     let folder = std::path::absolute("config").unwrap();
     let site =

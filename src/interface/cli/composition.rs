@@ -67,6 +67,8 @@ pub struct Draft {
     pub config: Value,
     /// The template file.
     pub templates: Value,
+    /// The schemas of both, each with its path from the configuration folder.
+    pub schemas: Vec<(&'static str, Value)>,
 }
 
 /// A new installation.
@@ -122,6 +124,12 @@ pub trait Composition {
     /// [`StartError`] when one of the files is there already, or cannot be used or written; no file is there then that was
     /// not before.
     fn lay_out(&self, options: &StartOptions, draft: &Draft) -> Result<LaidOut, StartError>;
+
+    /// Returns the JSON Schema of `config.json`.
+    fn config_schema(&self) -> Value;
+
+    /// Returns the JSON Schema of template files.
+    fn template_schema(&self) -> Value;
 
     /// Returns the instance types that this program ships.
     fn instance_types(&self) -> Vec<InstanceShape>;

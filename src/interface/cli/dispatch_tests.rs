@@ -322,6 +322,14 @@ impl Composition for Fake {
         })
     }
 
+    fn config_schema(&self) -> Value {
+        json!({"title": "configuration"})
+    }
+
+    fn template_schema(&self) -> Value {
+        json!({"title": "templates"})
+    }
+
     fn instance_types(&self) -> Vec<crate::domain::template::InstanceShape> {
         crate::application::ports::InstanceTypes::all(&crate::infrastructure::instance_types::KnownInstanceTypes::new(
             "",

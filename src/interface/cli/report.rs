@@ -46,6 +46,12 @@ impl Report {
         Self::of(document).with(Block::Text(lines))
     }
 
+    /// Returns a report that people see as JSON, as they will write it.
+    pub(super) fn json(document: Value) -> Self {
+        let lines = format!("{document:#}");
+        Self::line(document, lines)
+    }
+
     /// Returns a report that is these lines in whatever form is asked for.
     pub(super) fn plain(lines: String) -> Self {
         Self { is_plain: true, ..Self::line(Value::Null, lines) }

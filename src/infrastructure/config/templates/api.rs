@@ -52,6 +52,8 @@ pub(super) enum FleetType {
 }
 
 impl FleetType {
+    const ALL: [Self; 3] = [Self::Instant, Self::Request, Self::Maintain];
+
     fn word(self) -> &'static str {
         match self {
             Self::Instant => "instant",
@@ -77,6 +79,16 @@ const NAMES: [(&str, Named); 6] = [
     ("AutoScalingGroup", Named::AutoScaling),
     ("AutoScaling", Named::AutoScaling),
 ];
+
+/// Returns every name of a way to get hosts.
+pub(super) fn names() -> Vec<&'static str> {
+    NAMES.iter().map(|(name, _)| *name).collect()
+}
+
+/// Returns the name of every type of fleet.
+pub(super) fn fleet_types() -> Vec<&'static str> {
+    FleetType::ALL.map(FleetType::word).to_vec()
+}
 
 fn refused<T>(field: Field, reason: impl Into<String>) -> Result<T, DomainError> {
     Err(DomainError::validation(field.name(), reason))
@@ -176,8 +188,7 @@ fn named(record: &Record<'_, '_>) -> Result<Option<Named>, DomainError> {
 
 fn fleet_type(record: &Record<'_, '_>) -> Result<Option<FleetType>, DomainError> {
     let Some(word) = record.text(Field::FleetType)? else { return Ok(None) };
-    let known = [FleetType::Instant, FleetType::Request, FleetType::Maintain];
-    match known.into_iter().find(|known| same_word(known.word(), &word)) {
+    match FleetType::ALL.into_iter().find(|known| same_word(known.word(), &word)) {
         Some(known) => Ok(Some(known)),
         None => {
             refused(Field::FleetType, format!("'{}' is unknown; there are instant, request and maintain", short(&word)))

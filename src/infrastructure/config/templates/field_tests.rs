@@ -371,20 +371,3 @@ fn tags_of_the_configuration_share_the_room() {
     assert!(tags(39).is_ok());
     assert!(tags(40).unwrap_err().contains("41 tags"));
 }
-
-#[test]
-fn the_document_about_fields_is_up_to_date() {
-    let text = include_str!("../../../../docs/templates.md");
-    let rows = FIELDS.iter().map(|info| {
-        let aliases: Vec<String> = info.aliases.iter().map(|alias| format!("`{alias}`")).collect();
-        let fate = match info.fate {
-            Fate::Acts => "acts".to_owned(),
-            Fate::Describes => "read, shown nowhere: it describes".to_owned(),
-            Fate::SetAside(reason) => format!("set aside with a warning: {reason}"),
-            Fate::Refused(reason) => format!("**refused**: {reason}"),
-        };
-        format!("| `{}` | {} | {fate} |", info.name, aliases.join(", "))
-    });
-    let missing: Vec<String> = rows.filter(|row| !text.contains(row.as_str())).collect();
-    assert!(missing.is_empty(), "docs/templates.md lacks these rows:\n{}", missing.join("\n"));
-}

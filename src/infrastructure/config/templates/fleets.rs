@@ -32,7 +32,7 @@ const OURS: [Field; 12] = [
 ];
 
 /// The longest time a request may go on launching: thirty days.
-const LONGEST: i64 = 30 * 24 * 60;
+pub(super) const LONGEST: i64 = 30 * 24 * 60;
 
 const STRATEGIES: [(&str, AllocationStrategy); 6] = [
     ("lowestPrice", AllocationStrategy::LowestPrice),
@@ -46,6 +46,11 @@ const STRATEGIES: [(&str, AllocationStrategy); 6] = [
 const NO_FLEET: &str = "it has an effect on fleets and groups only, and this template is launched with RunInstances";
 const NO_SPOT: &str = "it is about spot hosts, and these are on demand";
 const NO_ON_DEMAND: &str = "there are no on-demand hosts beside the spot hosts; percentOnDemand, priceType heterogeneous or marketOrder asks for some";
+
+/// Returns the name of every allocation strategy.
+pub(super) fn strategies() -> Vec<&'static str> {
+    STRATEGIES.iter().map(|(name, _)| *name).collect()
+}
 
 fn refused<T>(field: Field, reason: impl Into<String>) -> Result<T, DomainError> {
     Err(DomainError::validation(field.name(), reason))

@@ -10,6 +10,11 @@ use crate::infrastructure::config::text::{same_word, short};
 const MARKETS: [(&str, PriceType); 3] =
     [("reserved", PriceType::Reserved), ("spot", PriceType::Spot), ("on-demand", PriceType::OnDemand)];
 
+/// Returns the word for every market.
+pub(super) fn words() -> Vec<&'static str> {
+    MARKETS.iter().map(|(word, _)| *word).collect()
+}
+
 fn refused<T>(field: Field, reason: impl Into<String>) -> Result<T, DomainError> {
     Err(DomainError::validation(field.name(), reason))
 }

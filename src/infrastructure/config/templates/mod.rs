@@ -16,6 +16,8 @@ mod placement;
 mod reader;
 mod record;
 mod requirements;
+mod schema;
+mod shapes;
 mod user_data;
 mod volumes;
 
@@ -29,11 +31,14 @@ mod fleet_file_tests;
 mod fleet_tests;
 #[cfg(test)]
 mod requirement_tests;
+#[cfg(test)]
+mod schema_tests;
 
 use std::path::PathBuf;
 
 pub use catalogue::{FileCatalogue, FileCatalogueParameters};
 pub use fields::{FIELDS, Fate, FieldInfo};
+pub use schema::template_schema;
 
 use super::Environment;
 

@@ -19,34 +19,64 @@ const MOST_TYPES: usize = 400;
 /// The most members of any other list.
 const MOST: usize = 50;
 
-const MEMBERS: [&str; 24] = [
-    "VCpuCount",
-    "MemoryMiB",
-    "MemoryGiBPerVCpu",
-    "CpuManufacturers",
-    "ExcludedInstanceTypes",
-    "AllowedInstanceTypes",
-    "InstanceGenerations",
-    "BareMetal",
-    "BurstablePerformance",
-    "RequireHibernateSupport",
-    "NetworkInterfaceCount",
-    "NetworkBandwidthGbps",
-    "LocalStorage",
-    "LocalStorageTypes",
-    "TotalLocalStorageGB",
-    "BaselineEbsBandwidthMbps",
-    "AcceleratorTypes",
-    "AcceleratorCount",
-    "AcceleratorManufacturers",
-    "AcceleratorNames",
-    "AcceleratorTotalMemoryMiB",
-    "SpotMaxPricePercentageOverLowestPrice",
-    "MaxSpotPriceAsPercentageOfOptimalOnDemandPrice",
-    "OnDemandMaxPricePercentageOverLowestPrice",
+/// What a member takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// `Min` and `Max`, whole numbers.
+    Span,
+    /// `Min` and `Max`, any numbers.
+    Fractions,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Some of these words.
+    Words(&'static [&'static str]),
+    /// Instance types, or patterns of them.
+    Types,
+    /// Names that AWS adds to.
+    Names,
+    /// A boolean.
+    Flag,
+    /// A whole number of percent.
+    Percentage,
+}
+
+const SUPPORT: &[&str] = &["included", "excluded", "required"];
+
+/// Every member.
+pub(super) const MEMBERS: [(&str, Takes); 24] = [
+    ("VCpuCount", Takes::Span),
+    ("MemoryMiB", Takes::Span),
+    ("MemoryGiBPerVCpu", Takes::Fractions),
+    ("CpuManufacturers", Takes::Words(&["intel", "amd", "amazon-web-services", "apple"])),
+    ("ExcludedInstanceTypes", Takes::Types),
+    ("AllowedInstanceTypes", Takes::Types),
+    ("InstanceGenerations", Takes::Words(&["current", "previous"])),
+    ("BareMetal", Takes::Word(SUPPORT)),
+    ("BurstablePerformance", Takes::Word(SUPPORT)),
+    ("RequireHibernateSupport", Takes::Flag),
+    ("NetworkInterfaceCount", Takes::Span),
+    ("NetworkBandwidthGbps", Takes::Fractions),
+    ("LocalStorage", Takes::Word(SUPPORT)),
+    ("LocalStorageTypes", Takes::Words(&["hdd", "ssd"])),
+    ("TotalLocalStorageGB", Takes::Fractions),
+    ("BaselineEbsBandwidthMbps", Takes::Span),
+    ("AcceleratorTypes", Takes::Words(&["gpu", "fpga", "inference", "media"])),
+    ("AcceleratorCount", Takes::Span),
+    ("AcceleratorManufacturers", Takes::Words(&["nvidia", "amd", "amazon-web-services", "xilinx", "habana"])),
+    ("AcceleratorNames", Takes::Names),
+    ("AcceleratorTotalMemoryMiB", Takes::Span),
+    ("SpotMaxPricePercentageOverLowestPrice", Takes::Percentage),
+    ("MaxSpotPriceAsPercentageOfOptimalOnDemandPrice", Takes::Percentage),
+    ("OnDemandMaxPricePercentageOverLowestPrice", Takes::Percentage),
 ];
 
-const SUPPORT: [&str; 3] = ["included", "excluded", "required"];
+/// The words that a member takes.
+fn known(member: &str) -> &'static [&'static str] {
+    match MEMBERS.iter().find(|(name, _)| *name == member) {
+        Some((_, Takes::Word(words) | Takes::Words(words))) => words,
+        _ => &[],
+    }
+}
 
 fn refused<T>(member: &str, reason: impl Into<String>) -> Result<T, DomainError> {
     Err(DomainError::validation(name(member), reason))
@@ -65,8 +95,9 @@ pub(super) fn read(node: &Node<'_>, notes: &mut Notes) -> Result<InstanceRequire
     let mut wanted = InstanceRequirements::default();
     let mut seen: Vec<&str> = Vec::new();
     for (key, node) in members.iter().filter(|(key, node)| !key.starts_with('_') && !node.is_unset()) {
-        let Some(member) = MEMBERS.into_iter().find(|known| same_word(known, key)) else {
-            let hint = nearest(key, MEMBERS).map_or(String::new(), |near| format!("; did you mean {near}?"));
+        let Some(member) = MEMBERS.into_iter().map(|(name, _)| name).find(|known| same_word(known, key)) else {
+            let hint = nearest(key, MEMBERS.map(|(name, _)| name))
+                .map_or(String::new(), |near| format!("; did you mean {near}?"));
             notes.add(format!("{FIELD}.{} is unknown and left out{hint}", short(key)));
             continue;
         };
@@ -101,28 +132,25 @@ fn one(wanted: &mut InstanceRequirements, member: &str, node: &Node<'_>) -> Resu
         "MemoryMiB" => wanted.memory_mib = span(member, node)?,
         "MemoryGiBPerVCpu" => wanted.memory_gib_per_vcpu = Some(fractions(member, node)?),
         "CpuManufacturers" => {
-            wanted.cpu_manufacturers = words(member, node, &["intel", "amd", "amazon-web-services", "apple"])?;
+            wanted.cpu_manufacturers = words(member, node)?;
         }
         "ExcludedInstanceTypes" => wanted.excluded_types = types(member, node)?,
         "AllowedInstanceTypes" => wanted.allowed_types = types(member, node)?,
-        "InstanceGenerations" => wanted.generations = words(member, node, &["current", "previous"])?,
-        "BareMetal" => wanted.bare_metal = Some(word(member, node, &SUPPORT)?),
-        "BurstablePerformance" => wanted.burstable = Some(word(member, node, &SUPPORT)?),
+        "InstanceGenerations" => wanted.generations = words(member, node)?,
+        "BareMetal" => wanted.bare_metal = Some(word(member, node)?),
+        "BurstablePerformance" => wanted.burstable = Some(word(member, node)?),
         "RequireHibernateSupport" => wanted.hibernate = Some(flag(&name(member), node)?),
         "NetworkInterfaceCount" => wanted.network_interfaces = Some(span(member, node)?),
         "NetworkBandwidthGbps" => wanted.network_bandwidth_gbps = Some(fractions(member, node)?),
-        "LocalStorage" => wanted.local_storage = Some(word(member, node, &SUPPORT)?),
-        "LocalStorageTypes" => wanted.local_storage_types = words(member, node, &["hdd", "ssd"])?,
+        "LocalStorage" => wanted.local_storage = Some(word(member, node)?),
+        "LocalStorageTypes" => wanted.local_storage_types = words(member, node)?,
         "TotalLocalStorageGB" => wanted.total_local_storage_gb = Some(fractions(member, node)?),
         "BaselineEbsBandwidthMbps" => wanted.baseline_ebs_bandwidth_mbps = Some(span(member, node)?),
         "AcceleratorTypes" => {
-            wanted.accelerator_types = words(member, node, &["gpu", "fpga", "inference", "media"])?;
+            wanted.accelerator_types = words(member, node)?;
         }
         "AcceleratorCount" => wanted.accelerator_count = Some(span(member, node)?),
-        "AcceleratorManufacturers" => {
-            let makers = ["nvidia", "amd", "amazon-web-services", "xilinx", "habana"];
-            wanted.accelerator_manufacturers = words(member, node, &makers)?;
-        }
+        "AcceleratorManufacturers" => wanted.accelerator_manufacturers = words(member, node)?,
         "AcceleratorNames" => wanted.accelerator_names = names(member, node)?,
         "AcceleratorTotalMemoryMiB" => wanted.accelerator_total_memory_mib = Some(span(member, node)?),
         "SpotMaxPricePercentageOverLowestPrice" => {
@@ -202,7 +230,8 @@ fn fractions(member: &str, node: &Node<'_>) -> Result<Span<String>, DomainError>
     Ok(span)
 }
 
-fn word(member: &str, node: &Node<'_>, known: &[&str]) -> Result<String, DomainError> {
+fn word(member: &str, node: &Node<'_>) -> Result<String, DomainError> {
+    let known = known(member);
     let given = node.as_plain();
     let found = given.and_then(|given| known.iter().find(|known| same_word(known, &given)));
     found.map(|word| (*word).to_owned()).ok_or_else(|| wrong(&name(member), node, &known.join(", ")))
@@ -222,13 +251,14 @@ fn items<'n>(member: &str, node: &'n Node<'_>, most: usize) -> Result<Vec<&'n st
     Ok(items)
 }
 
-fn words(member: &str, node: &Node<'_>, known: &[&str]) -> Result<Vec<String>, DomainError> {
+fn words(member: &str, node: &Node<'_>) -> Result<Vec<String>, DomainError> {
+    let known = known(member);
     let mut words: Vec<String> = Vec::new();
     for item in items(member, node, MOST)? {
         let Some(word) = known.iter().find(|known| same_word(known, item)) else {
             return refused(member, format!("'{}' is not one of {}", short(item), known.join(", ")));
         };
-        if !words.iter().any(|known| known == word) {
+        if !words.iter().any(|other| other == word) {
             words.push((*word).to_owned());
         }
     }

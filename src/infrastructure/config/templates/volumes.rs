@@ -42,6 +42,17 @@ const ANY: Limits = Limits {
     ..plain("the image's own type", (1, 65_536), true)
 };
 
+/// Returns the name of every volume type; with `root`, of those that a host can start from.
+pub(super) fn kinds(root: bool) -> Vec<&'static str> {
+    LIMITS.iter().filter(|limits| limits.root || !root).map(|limits| limits.kind).collect()
+}
+
+/// Returns the widest limits on size, I/O operations and throughput.
+pub(super) fn widest() -> ((u32, u32), (u32, u32), (u32, u32)) {
+    let none = (1, u32::MAX);
+    (ANY.size, ANY.iops.unwrap_or(none), ANY.throughput.unwrap_or(none))
+}
+
 /// The names under which the figures of a volume stand, for messages.
 struct Names {
     kind: &'static str,
@@ -128,7 +139,7 @@ fn encryption(volume: Volume, name: &str) -> Result<Volume, DomainError> {
     }
 }
 
-const MEMBERS: [&str; 8] =
+pub(super) const MEMBERS: [&str; 8] =
     ["deviceName", "size", "volumeType", "iops", "throughput", "encrypted", "kmsKeyId", "snapshotId"];
 
 /// Reads the list `volumes`.

@@ -38,6 +38,13 @@ Examples:
     },
     /// Reads the whole configuration, and tells what cannot be used (exit code 1) and what has no effect.
     Validate,
+    /// Prints the JSON Schema of config.json, by which an editor completes and checks it.
+    #[command(after_help = "\
+Example:
+  hostfactory config schema -o json > CONF/schemas/config.schema.json
+
+The file names it in \"$schema\", as the one that init writes does.")]
+    Schema,
 }
 
 /// Does what `verb` says and returns what to print.
@@ -61,6 +68,7 @@ pub(super) fn run<C: Composition>(desk: &Desk<'_, C>, verb: ConfigVerb) -> Resul
             };
             Ok(Report::line(json!({ "valid": true, "warnings": warnings }), text))
         }
+        ConfigVerb::Schema => Ok(Report::json(desk.composition.config_schema())),
     }
 }
 

@@ -11,6 +11,10 @@ use crate::interface::cli::report::{Block, Report};
 use crate::interface::cli::table::Cell;
 use crate::interface::cli::{Composition, Draft, LaidOut, StartOptions, output};
 
+/// Where the schemas lie, seen from the configuration folder.
+const CONFIG_SCHEMA: &str = "schemas/config.schema.json";
+const TEMPLATE_SCHEMA: &str = "schemas/templates.schema.json";
+
 /// Who rents out the hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Provider {
@@ -51,8 +55,8 @@ pub(super) fn run<C: Composition>(desk: &Desk<'_, C>, mut args: InitArgs) -> Res
         below(&mut options.log_dir, "log");
     }
     let provider = asked(desk, &mut args)?;
-    let (config, template) = match provider {
-        Provider::Simulated => (json!({ "provider": { "type": "simulated" } }), args.need.simulated()),
+    let (rents, template) = match provider {
+        Provider::Simulated => (json!({ "type": "simulated" }), args.need.simulated()),
         Provider::Aws => {
             // There is no installation yet that a query could be put to.
             let types = args.need.query().among(desk.composition.instance_types());
@@ -60,10 +64,18 @@ pub(super) fn run<C: Composition>(desk: &Desk<'_, C>, mut args: InitArgs) -> Res
             if let (Some(profile), Value::Object(members)) = (&args.profile, &mut aws) {
                 members.insert("profile".to_owned(), json!(profile));
             }
-            (json!({ "provider": { "type": "aws", "aws": aws } }), args.need.template(&types)?)
+            (json!({ "type": "aws", "aws": aws }), args.need.template(&types)?)
         }
     };
-    let draft = Draft { config, templates: json!({ "templates": [template] }) };
+    // Beside the files, since an editor finds a schema by its path from there.
+    let draft = Draft {
+        config: json!({ "$schema": format!("./{CONFIG_SCHEMA}"), "provider": rents }),
+        templates: json!({ "$schema": format!("./{TEMPLATE_SCHEMA}"), "templates": [template] }),
+        schemas: vec![
+            (CONFIG_SCHEMA, desk.composition.config_schema()),
+            (TEMPLATE_SCHEMA, desk.composition.template_schema()),
+        ],
+    };
     let made = desk.composition.lay_out(&options, &draft)?;
     if provider == Provider::Aws {
         for note in args.need.notes() {

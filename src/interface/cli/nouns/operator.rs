@@ -98,6 +98,7 @@ pub(crate) fn operate<C: Composition>(verb: OperatorVerb, desk: &Desk<'_, C>) ->
         OperatorVerb::Templates(TemplatesVerb::Generate { need, file }) => {
             return templates::generate(desk, &need, file.as_deref());
         }
+        OperatorVerb::Templates(TemplatesVerb::Schema) => return Ok(templates::schema(desk)),
         OperatorVerb::Storage(ref verb) => storage::check_confirmed(desk, verb)?,
         OperatorVerb::Requests(_)
         | OperatorVerb::Machines(_)

@@ -73,6 +73,13 @@ come first, of those the newest.")]
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
     },
+    /// Prints the JSON Schema of template files, by which an editor completes and checks them.
+    #[command(after_help = "\
+Example:
+  hostfactory templates schema -o json > CONF/schemas/templates.schema.json
+
+The file names it in \"$schema\", as the one that init writes does.")]
+    Schema,
     /// Asks AWS for the instance types of the region and keeps them, for templates that leave attributes to their type.
     Refresh,
 }
@@ -91,8 +98,14 @@ pub(super) async fn run<C: Composition>(
             rehearsal::rehearse(app, RehearseRequest { template: id, count, check }).await
         }
         TemplatesVerb::Generate { need, file } => generate(desk, &need, file.as_deref()),
+        TemplatesVerb::Schema => Ok(schema(desk)),
         TemplatesVerb::Refresh => Ok(refreshed(app.commands().dispatch(RefreshInstanceTypes).await?)),
     }
+}
+
+/// Returns the schema of template files; takes no configuration.
+pub(super) fn schema<C: Composition>(desk: &Desk<'_, C>) -> Report {
+    Report::json(desk.composition.template_schema())
 }
 
 fn hosts_of(template: &Template) -> String {
