@@ -30,7 +30,7 @@ pub(super) struct Place {
 pub(super) const JSON: Place = Place {
     strategy: "json",
     store: "request_database.json",
-    copies: &["previous", "schema-1"],
+    copies: &["previous", "schema-2", "schema-1"],
     other: ("sqlite", "request_database.db"),
 };
 
@@ -39,7 +39,7 @@ pub(super) const JSON: Place = Place {
 pub(super) const SQLITE: Place = Place {
     strategy: "sqlite",
     store: "request_database.db",
-    copies: &["copy", "schema-1"],
+    copies: &["copy", "schema-2", "schema-1"],
     other: ("json", "request_database.json"),
 };
 
@@ -157,4 +157,20 @@ fn named(copy: &Path, age: Duration) -> String {
 
 fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infrastructure::storage::keeping_contract::NEWEST;
+
+    #[test]
+    fn what_every_migration_keeps_is_known_as_a_copy() {
+        for former in 1..NEWEST {
+            let kept = format!("schema-{former}");
+            assert!(JSON.copies.contains(&kept.as_str()), "{kept}");
+            #[cfg(feature = "sqlite")]
+            assert!(SQLITE.copies.contains(&kept.as_str()), "{kept}");
+        }
+    }
 }
