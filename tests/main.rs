@@ -17,6 +17,7 @@ mod e2e;
 mod faults;
 mod faults_document;
 mod life;
+mod manual;
 mod migration;
 mod newcomers;
 mod operators;
