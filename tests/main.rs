@@ -21,6 +21,8 @@ mod manual;
 mod migration;
 mod newcomers;
 mod operators;
+#[cfg(all(target_os = "linux", feature = "sqlite", not(feature = "aws")))]
+mod packages;
 mod readers;
 mod scripts;
 mod support;

@@ -1,0 +1,72 @@
+//! The packages under test, made once.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+use crate::support::{Sandbox, say};
+
+/// What must be there beside what builds the program; `scripts/test.sh` installs it on Debian.
+const TOOLS: [&str; 8] = ["dpkg", "dpkg-deb", "rpm", "rpmbuild", "strip", "chroot", "unshare", "ldd"];
+
+/// Two revisions of the packages, made of the program with its symbols stripped, as a release is.
+pub(super) struct Packages {
+    /// Holds the program, and the packages in `out`.
+    pub(super) sandbox: Sandbox,
+}
+
+/// The packages, unless a tool is missing.
+pub(super) static PACKAGES: LazyLock<Option<Packages>> = LazyLock::new(|| {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_there = |tool: &&str| !std::env::split_paths(&path).any(|folder| folder.join(tool).exists());
+    let missing: Vec<&str> = TOOLS.into_iter().filter(is_there).collect();
+    if !missing.is_empty() {
+        let text = format!("{missing:?} missing (Debian: apt-get install dpkg rpm binutils): packages are not tested");
+        assert!(std::env::var_os("CI").is_none(), "{text}");
+        say(&text);
+        return None;
+    }
+    let packages = Packages { sandbox: Sandbox::new() };
+    let program = packages.sandbox.path("hostfactory");
+    run(Command::new("strip").arg("-o").arg(&program).arg(env!("CARGO_BIN_EXE_hostfactory")));
+    packages.make(&["--revision", "1"], "out");
+    packages.make(&["--revision", "2", "deb", "rpm"], "out");
+    Some(packages)
+});
+
+impl Packages {
+    /// Returns the command that packs the program into the folder `out`.
+    pub(super) fn script(&self, args: &[&str], out: &str) -> Command {
+        let mut command = Command::new(crate::root().join("scripts/package.sh"));
+        command.env("SOURCE_DATE_EPOCH", "1800000000").env_remove("HOSTFACTORY_PACKAGER");
+        command
+            .arg("--binary")
+            .arg(self.sandbox.path("hostfactory"))
+            .arg("--out")
+            .arg(self.sandbox.path(out))
+            .args(args);
+        command
+    }
+
+    fn make(&self, args: &[&str], out: &str) {
+        run(&mut self.script(args, out));
+    }
+
+    /// Returns the path of the package whose name ends so.
+    pub(super) fn named(&self, ending: &str) -> PathBuf {
+        let entries = std::fs::read_dir(self.sandbox.path("out")).unwrap();
+        let found: Vec<PathBuf> = entries
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.to_string_lossy().ends_with(ending))
+            .collect();
+        assert_eq!(found.len(), 1, "{ending}: {found:?}");
+        found[0].clone()
+    }
+}
+
+/// Runs a command that must succeed, and returns what it printed.
+pub(super) fn run(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
