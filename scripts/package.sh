@@ -97,9 +97,9 @@ x86_64) rpm_arch=x86_64 deb_arch=amd64 ;;
 aarch64) rpm_arch=aarch64 deb_arch=arm64 ;;
 *) fail "no packages are made for $(said architecture)" ;;
 esac
-libraries=$(readelf -d "$binary" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
+libraries=$(readelf -d "$binary" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | paste -sd ' ')
 glibc=$(readelf -V "$binary" | grep -o 'GLIBC_2\.[0-9.]*' | cut -d_ -f2 | sort -uV | tail -n 1)
-[ -z "$libraries" ] || echo "$binary needs glibc ${glibc:-of any age} or later, and: $(echo $libraries)" >&2
+[ -z "$libraries" ] || echo "$binary needs glibc ${glibc:-of any age} or later, and: $libraries" >&2
 
 epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
 case $epoch in *[!0-9]* | '') fail "SOURCE_DATE_EPOCH is not a number of seconds: '$epoch'" ;; esac
@@ -115,7 +115,7 @@ parts=$scratch/parts
 mkdir -p "$parts/manual" "$parts/completions"
 for page in docs/man/*.1; do gzip -9nc "$page" >"$parts/manual/${page##*/}.gz"; done
 for shell in bash zsh fish; do "$binary" completions "$shell" >"$parts/completions/$shell"; done
-python3 scripts/parts-list.py --target "$triple" --features "$features" --sbom "$parts/sbom.cdx.json" --licences "$parts/licences.txt"
+python3 scripts/parts-list.py --binary "$binary" --target "$triple" --features "$features" --sbom "$parts/sbom.cdx.json" --licences "$parts/licences.txt"
 
 calls=(getAvailableTemplates requestMachines getRequestStatus requestReturnMachines getReturnRequests)
 
@@ -164,14 +164,14 @@ make_tar() { # A folder that can be put where Host Factory looks for plug-ins, a
   put_all "$parts/completions" "$root/share/completions"
   put_documents "$root"
   tar -C "$scratch/tar" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$epoch" --format=gnu -cf - "$name" |
-    gzip -9n >"$scratch/out/$name.tar.gz"
+    gzip -n >"$scratch/out/$name.tar.gz"
 }
 
 make_deb() {
   local root=$scratch/deb depends=''
   lay_out "$root" /usr/share/zsh/vendor-completions
-  case " $(echo $libraries) " in *' libc.so.6 '*) depends="libc6 (>= ${glibc:-2.17})" ;; esac
-  case " $(echo $libraries) " in *' libgcc_s.so.1 '*) depends="$depends, libgcc-s1 | libgcc1" ;; esac
+  case " $libraries " in *' libc.so.6 '*) depends="libc6 (>= ${glibc:-2.17})" ;; esac
+  case " $libraries " in *' libgcc_s.so.1 '*) depends="$depends, libgcc-s1 | libgcc1" ;; esac
   mkdir "$root/DEBIAN"
   # No maintainer scripts and no conffiles: nothing outside /usr is touched, ever.
   cat >"$root/DEBIAN/control" <<EOF
@@ -190,7 +190,7 @@ Description: IBM Spectrum Symphony Host Factory provider plug-in for AWS
 EOF
   (cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
   touch -d "@$epoch" "$root/DEBIAN"/* "$root/DEBIAN" "$root"
-  dpkg-deb --root-owner-group -Zgzip --uniform-compression -b "$root" "$scratch/out/hostfactory_$version-${revision}_$deb_arch.deb" >/dev/null
+  dpkg-deb --root-owner-group -Zgzip -z6 --uniform-compression -b "$root" "$scratch/out/hostfactory_$version-${revision}_$deb_arch.deb" >/dev/null
 }
 
 make_rpm() {

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Lists what is linked into hostfactory: a CycloneDX document, and the licences with their texts.
 
-  scripts/parts-list.py --target x86_64-unknown-linux-gnu --features aws,sqlite --sbom FILE --licences FILE
+  scripts/parts-list.py --binary FILE --target x86_64-unknown-linux-gnu --features aws,sqlite --sbom FILE --licences FILE
 
 Crates come from `cargo metadata`, their checksums from Cargo.lock, licence texts from the crates' own sources. What takes part
 in the build alone (build scripts, procedural macros and what these need) is in the document with the scope "excluded".
-The same sources give the same bytes; the time is $SOURCE_DATE_EPOCH. Needs nothing beside Python 3.6.
+The same sources give the same bytes; the time is $SOURCE_DATE_EPOCH. Needs Python 3.6, cargo and readelf.
 """
 import argparse
 import hashlib
@@ -93,18 +93,27 @@ def component(package, sums, scope):
     return described
 
 
-def outside_cargo(packages, linked):
-    """Returns what is linked in and is no crate, each with the crate or None that brings it, and its licence's text."""
-    release = subprocess.check_output(["rustc", "--version"]).decode().split()[1]
-    parts = [({"type": "library", "bom-ref": "rust-std", "name": "Rust standard library", "version": release,
-               "scope": "required", "licenses": [{"expression": "MIT OR Apache-2.0"}]}, None)]
+def part(name, version, expression, **more):
+    ref = name.lower().replace(" ", "-")
+    return dict({"type": "library", "bom-ref": ref, "name": name, "version": version, "scope": "required",
+                 "licenses": [{"expression": expression}]}, **more)
+
+
+def outside_cargo(binary, packages, linked):
+    """Returns what is linked in and is no crate, each with the crate, or None, that brings it."""
+    def told(flag, *section):
+        return subprocess.check_output(["readelf", flag] + list(section) + [binary]).decode(errors="replace")
+
+    made_by = dict(re.findall(r"(rustc|clang) version (\S+)", told("-p", ".comment")))
+    parts = [(part("Rust standard library", made_by.get("rustc", "unknown"), "MIT OR Apache-2.0"), None)]
+    # Zig brings LLVM's, where the usual linker takes libgcc_s from the machine.
+    if "clang" in made_by and "libgcc_s" not in told("-d"):
+        parts.append((part("LLVM libunwind", made_by["clang"], "Apache-2.0 WITH LLVM-exception"), None))
     for key in sorted(linked):
         if packages[key]["name"] == "libsqlite3-sys":
             header = Path(packages[key]["manifest_path"]).parent / "sqlite3" / "sqlite3.h"
             version = re.search(r'#define SQLITE_VERSION\s+"(.+)"', header.read_text(encoding="utf-8")).group(1)
-            parts.append(({"type": "library", "bom-ref": "sqlite", "name": "SQLite", "version": version,
-                           "scope": "required", "licenses": [{"expression": "blessing"}],
-                           "purl": "pkg:generic/sqlite@" + version}, key))
+            parts.append((part("SQLite", version, "blessing", purl="pkg:generic/sqlite@" + version), key))
     return parts
 
 
@@ -112,11 +121,11 @@ def software_bill(packages, root, linked, needs, extra, features):
     sums = checksums()
     ordered = sorted((key for key in needs if key != root), key=lambda key: purl(packages[key]))
     components = [component(packages[key], sums, "required" if key in linked else "excluded") for key in ordered]
-    components += [part for part, _ in extra]
+    components += [described for described, _ in extra]
     depends = {purl(packages[key]): {purl(packages[it]) for it in needs[key]} for key in needs}
-    for part, owner in extra:
-        depends[purl(packages[owner or root])].add(part["bom-ref"])
-        depends[part["bom-ref"]] = set()
+    for described, owner in extra:
+        depends[purl(packages[owner or root])].add(described["bom-ref"])
+        depends[described["bom-ref"]] = set()
     program = packages[root]
     return {
         "bomFormat": "CycloneDX",
@@ -146,8 +155,8 @@ def licences(packages, root, linked, extra):
         for path in found:
             text = path.read_text(encoding="utf-8", errors="replace").replace("\r\n", "\n").strip("\n")
             texts.setdefault(hashlib.sha256(text.encode()).hexdigest(), (text, []))[1].append(name)
-    for part, _ in extra:
-        lines.append("%-45s %s" % ("%(name)s %(version)s" % part, part["licenses"][0]["expression"]))
+    for described, _ in extra:
+        lines.append("%-45s %s" % ("%(name)s %(version)s" % described, described["licenses"][0]["expression"]))
     page = ["What is linked into hostfactory, and under which licence each part is (SPDX).", ""] + lines
     if bare:
         page += ["", "Without a text of their own in what their authors publish; the SPDX names above say which holds:"]
@@ -159,11 +168,11 @@ def licences(packages, root, linked, extra):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    for name in ("target", "features", "sbom", "licences"):
+    for name in ("binary", "target", "features", "sbom", "licences"):
         parser.add_argument("--" + name, required=True)
     args = parser.parse_args()
     packages, root, linked, needs = closure(args.target, args.features)
-    extra = outside_cargo(packages, linked)
+    extra = outside_cargo(args.binary, packages, linked)
     bill = software_bill(packages, root, linked, needs, extra, args.features)
     with open(args.sbom, "w", encoding="utf-8") as file:
         json.dump(bill, file, indent=1, ensure_ascii=False)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
+use super::root::CleanRoot;
 use crate::support::{Sandbox, say};
 
 /// What must be there beside what builds the program; `scripts/test.sh` installs it on Debian.
@@ -15,13 +16,10 @@ pub(super) struct Packages {
     pub(super) sandbox: Sandbox,
 }
 
-/// The packages, unless a tool is missing.
+/// The packages, unless they cannot be made or installed here, which CI does not put up with.
 pub(super) static PACKAGES: LazyLock<Option<Packages>> = LazyLock::new(|| {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let is_there = |tool: &&str| !std::env::split_paths(&path).any(|folder| folder.join(tool).exists());
-    let missing: Vec<&str> = TOOLS.into_iter().filter(is_there).collect();
-    if !missing.is_empty() {
-        let text = format!("{missing:?} missing (Debian: apt-get install dpkg rpm binutils): packages are not tested");
+    if let Err(reason) = tools() {
+        let text = format!("packages are not tested: {reason}");
         assert!(std::env::var_os("CI").is_none(), "{text}");
         say(&text);
         return None;
@@ -33,6 +31,18 @@ pub(super) static PACKAGES: LazyLock<Option<Packages>> = LazyLock::new(|| {
     packages.make(&["--revision", "2", "deb", "rpm"], "out");
     Some(packages)
 });
+
+fn tools() -> Result<(), String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_missing = |tool: &&str| !std::env::split_paths(&path).any(|folder| folder.join(tool).exists());
+    let missing: Vec<&str> = TOOLS.into_iter().filter(is_missing).collect();
+    if !missing.is_empty() {
+        return Err(format!("{} missing (Debian: apt-get install dpkg rpm binutils)", missing.join(", ")));
+    }
+    let entered = CleanRoot::as_root("true").status();
+    let may_enter = entered.is_ok_and(|status| status.success());
+    may_enter.then_some(()).ok_or_else(|| "neither root, nor allowed to be root in a user namespace".to_owned())
+}
 
 impl Packages {
     /// Returns the command that packs the program into the folder `out`.
