@@ -53,6 +53,7 @@ fn a_deb_is_refused_where_the_c_library_is_too_old_for_the_program() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "an administrator moves the folder with mv")]
 fn a_tarball_is_a_plug_in_folder_as_it_is() {
     let Some(packages) = &*PACKAGES else { return };
     let sandbox = Sandbox::simulated();
