@@ -13,6 +13,7 @@
 # The same sources and program give the same bytes: times are $SOURCE_DATE_EPOCH, else that of the last commit.
 # $HOSTFACTORY_PACKAGER names who answers for the packages.
 set -euo pipefail
+from=$PWD
 cd "$(dirname "$0")/.."
 umask 022
 export LC_ALL=C TZ=UTC
@@ -29,7 +30,9 @@ while [ $# -gt 0 ]; do
   case $1 in
   --binary | --out | --revision)
     [ $# -ge 2 ] && [ -n "$2" ] || usage "$1 needs a value"
-    printf -v "${1#--}" %s "$2"
+    value=$2
+    case $1=$value in --revision=* | *=/*) ;; *) value=$from/$value ;; esac
+    printf -v "${1#--}" %s "$value"
     shift
     ;;
   --native) native=true ;;
@@ -98,7 +101,7 @@ aarch64) rpm_arch=aarch64 deb_arch=arm64 ;;
 *) fail "no packages are made for $(said architecture)" ;;
 esac
 libraries=$(readelf -d "$binary" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | paste -sd ' ')
-glibc=$(readelf -V "$binary" | grep -o 'GLIBC_2\.[0-9.]*' | cut -d_ -f2 | sort -uV | tail -n 1)
+glibc=$(readelf -V "$binary" | grep -o 'GLIBC_2\.[0-9.]*' | cut -d_ -f2 | sort -uV | tail -n 1 || true)
 [ -z "$libraries" ] || echo "$binary needs glibc ${glibc:-of any age} or later, and: $libraries" >&2
 
 epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
@@ -122,7 +125,7 @@ calls=(getAvailableTemplates requestMachines getRequestStatus requestReturnMachi
 put() { # mode, file, name: copies it there, folders and all
   install -D -m "$1" -- "$2" "$3"
 }
-put_all() { # source folder, folder: copies what git would, but for manual pages, which go elsewhere
+put_all() { # source folder, folder: copies what is there, but for hidden files and for manual pages, which go elsewhere
   local file
   while IFS= read -r file; do put 644 "$1/$file" "$2/$file"; done < <(cd "$1" && find . -type f ! -path './man/*' ! -name '.*' | sort)
 }

@@ -109,6 +109,8 @@ def outside_cargo(binary, packages, linked):
     # Zig brings LLVM's, where the usual linker takes libgcc_s from the machine.
     if "clang" in made_by and "libgcc_s" not in told("-d"):
         parts.append((part("LLVM libunwind", made_by["clang"], "Apache-2.0 WITH LLVM-exception"), None))
+    if "NEEDED" not in told("-d"):
+        parts.append((part("GNU C Library", "unknown", "LGPL-2.1-or-later"), None))
     for key in sorted(linked):
         if packages[key]["name"] == "libsqlite3-sys":
             header = Path(packages[key]["manifest_path"]).parent / "sqlite3" / "sqlite3.h"

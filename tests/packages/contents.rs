@@ -12,7 +12,7 @@ use crate::support::Sandbox;
 #[test]
 fn packages_hold_the_same_files_below_usr_no_scripts_of_their_own_and_no_configuration() {
     let Some(packages) = &*PACKAGES else { return };
-    let (deb, rpm) = (packages.named(DPKG.first), packages.named(RPM.first));
+    let (deb, rpm) = (packages.named(1, DPKG.ending), packages.named(1, RPM.ending));
     let query = |what: &str| run(Command::new("rpm").args(["-qp", what]).arg(&rpm));
     let control = run(Command::new("sh").args(["-c", "dpkg-deb --ctrl-tarfile \"$1\" | tar -t", "sh"]).arg(&deb));
     assert_eq!(control.split_whitespace().collect::<Vec<_>>(), ["./", "./control", "./md5sums"]);
@@ -56,10 +56,11 @@ fn packages_hold_the_same_files_below_usr_no_scripts_of_their_own_and_no_configu
 fn the_same_program_gives_the_same_bytes_wherever_it_is_packed() {
     let Some(packages) = &*PACKAGES else { return };
     let elsewhere = tempfile::tempdir().unwrap();
-    let mut again = packages.script(&["--revision", "2", "deb", "rpm"], "again and again");
-    run(again.env("TZ", "Asia/Tokyo").env("LC_ALL", "C.UTF-8").env("TMPDIR", elsewhere.path()).current_dir("/"));
-    for ending in [DPKG.second, RPM.second] {
-        let path = packages.named(ending);
+    let mut again = packages.script(&["--out", "again and again", "--revision", "2", "deb", "rpm"], "unused");
+    again.current_dir(packages.sandbox.path("")).env("TZ", "Asia/Tokyo").env("LC_ALL", "C.UTF-8");
+    run(again.env("TMPDIR", elsewhere.path()));
+    for ending in [DPKG.ending, RPM.ending] {
+        let path = packages.named(2, ending);
         let other = packages.sandbox.path("again and again").join(path.file_name().unwrap());
         assert!(std::fs::read(&path).unwrap() == std::fs::read(other).unwrap(), "{}", path.display());
     }
@@ -70,7 +71,7 @@ fn the_parts_list_names_what_is_linked_in_with_its_licence_and_nothing_that_only
     let Some(packages) = &*PACKAGES else { return };
     let read = |name: &str| {
         let script = "dpkg-deb --fsys-tarfile \"$1\" | tar -xO ./usr/share/doc/hostfactory/\"$2\"";
-        run(Command::new("sh").args(["-c", script, "sh"]).arg(packages.named(DPKG.first)).arg(name))
+        run(Command::new("sh").args(["-c", script, "sh"]).arg(packages.named(1, DPKG.ending)).arg(name))
     };
     let bill: Value = serde_json::from_str(&read("sbom.cdx.json")).unwrap();
     assert_eq!((&bill["bomFormat"], &bill["specVersion"]), (&json!("CycloneDX"), &json!("1.5")));

@@ -12,11 +12,11 @@ fn lives(manager: &Manager, strategy: &str) {
     let Some(packages) = &*PACKAGES else { return };
     let root = CleanRoot::new();
     root.configure(strategy);
-    run(&mut (manager.install)(&root, &packages.named(manager.first)));
+    run(&mut (manager.install)(&root, &packages.named(1, manager.ending)));
     let (id, host) = root.order();
     let before = root.files("grid");
-    run(&mut (manager.install)(&root, &packages.named(manager.second)));
-    assert!(run(&mut (manager.version)(&root)).contains("0.1.0-2"));
+    run(&mut (manager.install)(&root, &packages.named(2, manager.ending)));
+    assert!(run(&mut (manager.version)(&root)).contains(concat!(env!("CARGO_PKG_VERSION"), "-2")));
     assert!(root.files("grid") == before, "an upgrade changed configuration, state or log");
     assert_eq!(root.settled(&id)["machines"][0]["machineId"], host["machineId"], "the upgraded program knows the host");
     root.give_back(&host);
@@ -47,7 +47,7 @@ fn a_deb_is_refused_where_the_c_library_is_too_old_for_the_program() {
     let Some(packages) = &*PACKAGES else { return };
     let root = CleanRoot::new();
     root.sandbox.write("root/var/lib/dpkg/status", on_record("libc6", "2.5-1") + &on_record("libgcc-s1", "9"));
-    let output = (DPKG.install)(&root, &packages.named(DPKG.first)).output().unwrap();
+    let output = (DPKG.install)(&root, &packages.named(1, DPKG.ending)).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && text.contains("depends on libc6 (>= "), "{output:?}");
 }
@@ -57,7 +57,7 @@ fn a_deb_is_refused_where_the_c_library_is_too_old_for_the_program() {
 fn a_tarball_is_a_plug_in_folder_as_it_is() {
     let Some(packages) = &*PACKAGES else { return };
     let sandbox = Sandbox::simulated();
-    let tarball = packages.named("-linux.tar.gz");
+    let tarball = packages.only(|name| name.ends_with(".tar.gz"));
     run(Command::new("tar").args(["-xzf"]).arg(&tarball).arg("-C").arg(sandbox.path("")));
     let name = tarball.file_name().unwrap().to_str().unwrap().trim_end_matches(".tar.gz");
     std::fs::rename(sandbox.path(name), sandbox.path("aws")).unwrap();

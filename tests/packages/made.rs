@@ -68,15 +68,19 @@ impl Packages {
         run(&mut self.script(args, out));
     }
 
-    /// Returns the path of the package whose name ends so.
-    pub(super) fn named(&self, ending: &str) -> PathBuf {
+    /// Returns the path of the package of a revision whose name ends so.
+    pub(super) fn named(&self, revision: u32, ending: &str) -> PathBuf {
+        let wanted = format!("{}-{revision}", env!("CARGO_PKG_VERSION"));
+        self.only(|name| name.contains(&wanted) && name.ends_with(ending))
+    }
+
+    /// Returns the path of the one file that was made whose name is wanted.
+    pub(super) fn only(&self, is_wanted: impl Fn(&str) -> bool) -> PathBuf {
         let entries = std::fs::read_dir(self.sandbox.path("out")).unwrap();
-        let found: Vec<PathBuf> = entries
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.to_string_lossy().ends_with(ending))
-            .collect();
-        assert_eq!(found.len(), 1, "{ending}: {found:?}");
-        found[0].clone()
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|path| is_wanted(path.file_name().unwrap().to_str().unwrap()));
+        assert_eq!(paths.len(), 1, "{paths:?}");
+        paths.remove(0)
     }
 }
 

@@ -8,10 +8,8 @@ use super::root::CleanRoot;
 
 /// How a package manager does what an administrator asks.
 pub(super) struct Manager {
-    /// How the name of the first revision's package ends.
-    pub(super) first: &'static str,
-    /// How the name of the second revision's ends.
-    pub(super) second: &'static str,
+    /// How the names of its packages end.
+    pub(super) ending: &'static str,
     /// Installs a package, or upgrades to it.
     pub(super) install: fn(&CleanRoot, &Path) -> Command,
     /// Prints the version that is installed.
@@ -22,8 +20,7 @@ pub(super) struct Manager {
 
 /// Debian's.
 pub(super) const DPKG: Manager = Manager {
-    first: "_0.1.0-1_amd64.deb",
-    second: "_0.1.0-2_amd64.deb",
+    ending: ".deb",
     install: |root, package| {
         let mut command = dpkg(root);
         command.arg("--install").arg(package);
@@ -43,8 +40,7 @@ pub(super) const DPKG: Manager = Manager {
 
 /// Red Hat's. That the C library is there is not on record in an empty database.
 pub(super) const RPM: Manager = Manager {
-    first: "-0.1.0-1.x86_64.rpm",
-    second: "-0.1.0-2.x86_64.rpm",
+    ending: ".rpm",
     install: |root, package| {
         let mut command = rpm(root);
         command.args(["--upgrade", "--nodeps"]).arg(package);
