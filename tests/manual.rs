@@ -1,6 +1,6 @@
 //! The manual pages in `docs/man` are what clap's definitions, the table of variables and the sections below make of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
@@ -145,8 +145,8 @@ fn the_manual_pages_are_what_the_definitions_of_the_command_line_make_of_them() 
         .map(|entry| entry.unwrap().path())
         .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read_to_string(path).unwrap()))
         .collect();
-    let differ: Vec<&String> =
-        pages.keys().chain(kept.keys()).filter(|name| pages.get(*name) != kept.get(*name)).collect();
+    let names: BTreeSet<&String> = pages.keys().chain(kept.keys()).collect();
+    let differ: Vec<&String> = names.into_iter().filter(|name| pages.get(*name) != kept.get(*name)).collect();
     assert!(differ.is_empty(), "docs/man differs in {differ:?}; renew it: {RENEW}");
 }
 
