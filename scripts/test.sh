@@ -66,6 +66,22 @@ if [ -n "$long" ]; then
   exit 0
 fi
 
+# Packages are made and installed by the tests. Debian has all of it; elsewhere they say what they leave out.
+missing=()
+for tool in dpkg-deb:dpkg rpmbuild:rpm strip:binutils unshare:util-linux; do
+  command -v "${tool%:*}" >/dev/null 2>&1 || missing+=("${tool#*:}")
+done
+if [ ${#missing[@]} -gt 0 ] && [ "$(uname -s)" = Linux ]; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    step "packages of Debian that the tests need: ${missing[*]}"
+    apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1 ||
+      { apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null; }
+  else
+    echo "scripts/test.sh: packages are not tested without ${missing[*]} (Debian: apt-get install ${missing[*]};" \
+      "Red Hat: dnf install rpm-build binutils util-linux, and dpkg from EPEL)" >&2
+  fi
+fi
+
 step "format"
 cargo fmt --all --check
 step "lints, without AWS"

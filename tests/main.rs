@@ -17,9 +17,12 @@ mod e2e;
 mod faults;
 mod faults_document;
 mod life;
+mod manual;
 mod migration;
 mod newcomers;
 mod operators;
+#[cfg(all(target_os = "linux", feature = "sqlite", not(feature = "aws")))]
+mod packages;
 mod readers;
 mod scripts;
 mod support;
