@@ -26,10 +26,11 @@ use crate::application::ports::{Finding, Fulfilment, Inspection, InstanceTypeSou
 #[cfg(feature = "sqlite")]
 use crate::application::ports::{StoreKeeper, UnitOfWork};
 use crate::application::queries::{
-    CheckProvidersHandler, CheckStoreHandler, ChooseTypesHandler, ExamineTemplatesHandler, ExportStoreHandler,
-    GetAvailableTemplatesHandler, GetRequestStatusHandler, GetRequestStatusHandlerParameters, GetReturnRequestsHandler,
-    ListEventsHandler, ListMachinesHandler, ListRequestsHandler, ListResourcesHandler, ReadConsoleHandler,
-    RehearseRequestHandler, ReviewTemplatesHandler, ShowMachineHandler, ShowRequestHandler, ShowTemplateHandler,
+    CheckProvidersHandler, CheckStoreHandler, ChooseTypesHandler, DiscoverSiteHandler, ExamineTemplatesHandler,
+    ExportStoreHandler, GetAvailableTemplatesHandler, GetRequestStatusHandler, GetRequestStatusHandlerParameters,
+    GetReturnRequestsHandler, ListEventsHandler, ListMachinesHandler, ListRequestsHandler, ListResourcesHandler,
+    ReadConsoleHandler, RehearseRequestHandler, ReviewTemplatesHandler, ShowMachineHandler, ShowRequestHandler,
+    ShowTemplateHandler,
 };
 use crate::application::settings::StorageStrategy;
 use crate::domain::template::{InstanceShape, ProviderApi, ProviderKind};
@@ -39,7 +40,7 @@ use crate::infrastructure::clock::SystemClock;
 use crate::infrastructure::clock::SystemClockParameters;
 use crate::infrastructure::config::templates::FileCatalogue;
 use crate::infrastructure::config::{
-    self, ConfigurationError, Edited, Environment, FolderOptions, Overrides, Settings,
+    self, ConfigurationError, Edited, Environment, FolderOptions, NewSite, Overrides, Settings, Site,
 };
 use crate::infrastructure::ids::RandomIds;
 use crate::infrastructure::instance_types::{KnownInstanceTypes, KnownInstanceTypesParameters};
@@ -52,7 +53,7 @@ use crate::infrastructure::storage::{SqliteKeeper, SqliteStore};
 use crate::infrastructure::takeover::{FileReader, FileReaderParameters};
 use crate::infrastructure::telemetry::{self, AuditLog};
 use crate::interface::chain::Chain;
-use crate::interface::cli::{Composition, Configured, Draft, LaidOut, StartError, StartOptions, Started, run};
+use crate::interface::cli::{Apart, Composition, Configured, Draft, LaidOut, StartError, StartOptions, Started, run};
 #[cfg(feature = "aws")]
 use crate::providers::aws::{
     AutoScaling, AwsClients, AwsClientsParameters, AwsInspection, AwsInstanceTypes, AwsObservation, InstantFleet,
@@ -118,6 +119,7 @@ macro_rules! application {
                     #[lazy] ListResourcesHandler,
                     #[lazy] CheckProvidersHandler,
                     #[lazy] ExamineTemplatesHandler,
+                    #[lazy] DiscoverSiteHandler,
                     #[lazy] ChooseTypesHandler,
                 ],
                 providers = [],
@@ -307,6 +309,23 @@ impl Composition for Bootstrap {
         Ok(Started { module, budget, hint: without_log })
     }
 
+    fn start_apart(&self, settings: &[(String, String)]) -> Result<Apart<App>, StartError> {
+        let unmade =
+            |error: std::io::Error| StartError { message: format!("a temporary folder cannot be made: {error}") };
+        let folder = tempfile::Builder::new().prefix("hostfactory-").tempdir().map_err(unmade)?;
+        let at = folder.path().to_owned();
+        let options = StartOptions {
+            config_dir: Some(at.clone()),
+            work_dir: Some(at),
+            settings: settings.to_vec(),
+            log_dir: None,
+        };
+        let settings = Self::settings(&options)?;
+        let budget = Budget::starting_now(settings.soft_budget, settings.hard_budget);
+        let started = Started { module: compose(&settings)?, budget, hint: None };
+        Ok(Apart { started, folders: Box::new(folder) })
+    }
+
     fn configuration(&self, options: &StartOptions, origins: bool) -> Result<Value, StartError> {
         Ok(Self::settings(options)?.describe(origins))
     }
@@ -324,10 +343,13 @@ impl Composition for Bootstrap {
     fn lay_out(&self, options: &StartOptions, draft: &Draft) -> Result<LaidOut, StartError> {
         let (overrides, environment) = (overrides(options), Environment::capture());
         let types = Arc::new(KnownInstanceTypes::new(""));
-        let (instance, folders, files) =
-            config::lay_out(&overrides, &environment, &draft.config, &draft.templates, &draft.schemas, types)
-                .map_err(|error| refused(&error))?;
-        Ok(LaidOut { instance, config: folders.config, work: folders.work, log: folders.log, files })
+        let Draft { config, templates, schemas, scripts, registration } = draft.clone();
+        let site = Site { config, templates, schemas, scripts, registration };
+        let made = config::lay_out(&overrides, &environment, &site, types).map_err(|error| refused(&error))?;
+        let NewSite { instance, folders, files, registration } = made;
+        let (plugins, providers) = (registration.plugins, registration.providers);
+        let config::Folders { config, work, log, .. } = folders;
+        Ok(LaidOut { instance, config, work, log, files, plugins, providers })
     }
 
     fn config_schema(&self) -> Value {

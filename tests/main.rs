@@ -9,6 +9,8 @@ mod cli;
 mod contract;
 #[cfg(all(feature = "aws", unix))]
 mod credentials;
+#[cfg(all(feature = "aws", unix))]
+mod discovery;
 mod documents;
 mod draw;
 #[cfg(all(feature = "aws", unix))]

@@ -14,9 +14,9 @@ use super::commands::{
 use super::events::EventDelivery;
 use super::message::{Command, Handler, Message, Query};
 use super::queries::{
-    CheckProviders, CheckStore, ChooseTypes, ExamineTemplates, ExportStore, GetAvailableTemplates, GetRequestStatus,
-    GetReturnRequests, ListEvents, ListMachines, ListRequests, ListResources, ReadConsole, RehearseRequest,
-    ReviewTemplates, ShowMachine, ShowRequest, ShowTemplate,
+    CheckProviders, CheckStore, ChooseTypes, DiscoverSite, ExamineTemplates, ExportStore, GetAvailableTemplates,
+    GetRequestStatus, GetReturnRequests, ListEvents, ListMachines, ListRequests, ListResources, ReadConsole,
+    RehearseRequest, ReviewTemplates, ShowMachine, ShowRequest, ShowTemplate,
 };
 
 /// The use cases. A composed application that forgets one does not compile.
@@ -53,6 +53,7 @@ pub trait Catalogue:
     + HasComponent<dyn Handler<ListResources>>
     + HasComponent<dyn Handler<CheckProviders>>
     + HasComponent<dyn Handler<ExamineTemplates>>
+    + HasComponent<dyn Handler<DiscoverSite>>
     + HasComponent<dyn Handler<ChooseTypes>>
 {
 }

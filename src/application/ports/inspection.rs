@@ -7,9 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use shaku::Interface;
 
+use super::Discovery;
 use crate::application::ProviderError;
-use crate::domain::Timestamp;
 use crate::domain::template::Template;
+use crate::domain::{InstallationId, Timestamp};
 
 /// What a cloud makes for launches, beside hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -174,11 +175,24 @@ pub trait Inspection: Interface {
         None
     }
 
-    /// Looks at everything that these templates name; `None` without a cloud.
+    /// Looks at everything that these templates name and need, rights and quotas included; `None` without a cloud. What is
+    /// owned by `installation` may serve to try a right on; implementations MUST NOT change it.
     ///
     /// # Errors
     /// [`ProviderError`] when there is nothing to ask with.
-    async fn examine(&self, _templates: &[Template]) -> Result<Option<Vec<Finding>>, ProviderError> {
+    async fn examine(
+        &self,
+        _templates: &[Template],
+        _installation: Option<&InstallationId>,
+    ) -> Result<Option<Vec<Finding>>, ProviderError> {
+        Ok(None)
+    }
+
+    /// Tells what the account has that a first template can name; `None` without a cloud.
+    ///
+    /// # Errors
+    /// [`ProviderError`] when the cloud does not answer at all. What alone could not be listed is in the answer.
+    async fn discover(&self) -> Result<Option<Discovery>, ProviderError> {
         Ok(None)
     }
 }

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod clock;
+mod discovery;
 mod events;
 mod foreign;
 mod fulfilment;
@@ -16,6 +17,7 @@ mod unit_of_work;
 
 pub use catalogue::{Listing, RefusedTemplate, TemplateCatalogue, TemplateReview};
 pub use clock::{Clock, IdSource};
+pub use discovery::{Discovery, OfferedImage, Part, SecurityGroup, Subnet, Vpc};
 pub use events::{EventHandler, Outbox};
 pub use foreign::{
     FieldFate, FieldReport, Flavour, ForeignKind, ForeignMachine, ForeignPlace, ForeignReader, ForeignRequest, Found,

@@ -1,4 +1,4 @@
-//! Whether what templates name is there in the cloud.
+//! Whether what templates name is there in the cloud, and what they need is allowed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::application::message::{Handler, Message, Query};
 use crate::application::ports::{Finding, Inspection};
 use crate::domain::template::ProviderKind;
 
-/// Asks the cloud for everything that the templates which can be used name.
+/// Asks the cloud for everything that the templates which can be used name and need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExamineTemplates;
 
@@ -40,6 +40,8 @@ impl Handler<ExamineTemplates> for ExamineTemplatesHandler {
         let engine = self.engine.engine();
         let kind = engine.default_api.kind();
         let inspection = self.inspections.get(&kind).ok_or_else(|| ApplicationError::no_provider(&kind))?;
-        Ok(inspection.examine(&engine.templates.review(None)?.accepted).await?)
+        // Who has no id yet owns nothing; why there is none is for the store to tell.
+        let installation = engine.installation.id().ok();
+        Ok(inspection.examine(&engine.templates.review(None)?.accepted, installation.as_ref()).await?)
     }
 }

@@ -35,12 +35,14 @@ pub struct ResourceEntry {
     pub resource: CloudResource,
     /// How its request stands; `None` when it names none, or one that the store does not tell of.
     pub status: Option<RequestStatus>,
+    /// Whether this installation made it. Of the requests of others we know nothing.
+    pub is_ours: bool,
 }
 
 impl ResourceEntry {
-    /// Returns whether it belongs to a request that is over, or that the store does not have.
+    /// Returns whether it is ours and belongs to a request that is over, or that the store does not have.
     pub fn is_left_over(&self) -> bool {
-        self.resource.request.is_some() && self.status.is_none_or(RequestStatus::is_settled)
+        self.is_ours && self.resource.request.is_some() && self.status.is_none_or(RequestStatus::is_settled)
     }
 }
 
@@ -80,12 +82,13 @@ impl Handler<ListResources> for ListResourcesHandler {
         found.sort_by(|one, other| (one.kind, one.made_at, &one.name).cmp(&(other.kind, other.made_at, &other.name)));
         let mut entries = Vec::with_capacity(found.len());
         for resource in found {
+            let is_ours = resource.owner == installation.as_str();
             let id = resource.request.as_deref().and_then(|id| id.parse::<RequestId>().ok());
-            let request = match &id {
+            let request = match id.as_ref().filter(|_| is_ours) {
                 Some(id) => engine.store.request(id).await?,
                 None => None,
             };
-            entries.push(ResourceEntry { status: request.map(|request| request.status()), resource });
+            entries.push(ResourceEntry { status: request.map(|request| request.status()), resource, is_ours });
         }
         Ok(ResourceList { installation, entries, unread: told.unread, at: engine.clock.now() })
     }
@@ -135,6 +138,9 @@ mod tests {
         let shown: Vec<_> = list.entries.iter().map(|e| (e.resource.name.as_str(), e.is_left_over())).collect();
         assert_eq!(shown, [("fleet-1", false), ("fleet-2", true), ("hostfactory-x", false)]);
         assert_eq!(list.unread.len(), 1);
-        assert_eq!(handler(found).handle(ListResources { all: true }).await.unwrap().entries.len(), 4);
+        let all = handler(found).handle(ListResources { all: true }).await.unwrap();
+        let of_others: Vec<_> = all.entries.iter().filter(|entry| !entry.is_ours).collect();
+        assert_eq!((all.entries.len(), of_others.len()), (4, 1));
+        assert!(!of_others[0].is_left_over(), "what others have is theirs to judge");
     }
 }

@@ -3,6 +3,7 @@
 mod check_providers;
 mod check_store;
 mod choose_types;
+mod discover_site;
 mod examine_templates;
 mod export_store;
 mod get_available_templates;
@@ -18,6 +19,7 @@ mod templates;
 pub use check_providers::{CheckProviders, CheckProvidersHandler, ProviderStanding};
 pub use check_store::{CheckStore, CheckStoreHandler};
 pub use choose_types::{ChooseTypes, ChooseTypesHandler};
+pub use discover_site::{DiscoverSite, DiscoverSiteHandler};
 pub use examine_templates::{ExamineTemplates, ExamineTemplatesHandler};
 pub use export_store::{ExportStore, ExportStoreHandler};
 pub use get_available_templates::{GetAvailableTemplates, GetAvailableTemplatesHandler};

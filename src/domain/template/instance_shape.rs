@@ -27,6 +27,11 @@ impl Architecture {
         [Self::X86_64, Self::Arm64].into_iter().find(|one| one.word() == word)
     }
 
+    /// Returns the Systems Manager parameter under which AWS keeps the id of the newest Amazon Linux 2023 image.
+    pub fn newest_amazon_linux(self) -> String {
+        format!("/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{}", self.word())
+    }
+
     /// Returns the host type under which EGO knows Linux hosts (`X86_64`, `hostfactory.md` 3.1), or `None` where IBM
     /// documents none.
     pub const fn host_type(self) -> Option<&'static str> {

@@ -62,6 +62,21 @@ impl ProviderApi {
         Self::Simulated,
     ];
 
+    /// Returns the name by which people know it: that of `providerApi`, with the `fleetType` of a fleet. It
+    /// stands on hosts as a tag, so it never changes.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::RunInstances => "RunInstances",
+            Self::Ec2FleetInstant => "EC2Fleet/instant",
+            Self::Ec2FleetRequest => "EC2Fleet/request",
+            Self::Ec2FleetMaintain => "EC2Fleet/maintain",
+            Self::SpotFleetRequest => "SpotFleet/request",
+            Self::SpotFleetMaintain => "SpotFleet/maintain",
+            Self::AutoScaling => "ASG",
+            Self::Simulated => "Simulated",
+        }
+    }
+
     /// Returns whether what AWS makes for a request goes on launching by itself, and so has to be held before its hosts are
     /// ended.
     pub const fn launches_by_itself(self) -> bool {

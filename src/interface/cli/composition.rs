@@ -1,5 +1,6 @@
 //! What the command line needs from the composition root.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -69,6 +70,10 @@ pub struct Draft {
     pub templates: Value,
     /// The schemas of both, each with its path from the configuration folder.
     pub schemas: Vec<(&'static str, Value)>,
+    /// Where the scripts go that Host Factory runs; `None` writes none.
+    pub scripts: Option<PathBuf>,
+    /// Where the files go that register the installation; `None` writes none.
+    pub registration: Option<PathBuf>,
 }
 
 /// A new installation.
@@ -84,6 +89,19 @@ pub struct LaidOut {
     pub log: PathBuf,
     /// The files that were written.
     pub files: Vec<PathBuf>,
+    /// The document that registers the plug-in, `hostProviderPlugins.json`.
+    pub plugins: Value,
+    /// The document that registers the instance, `hostProviders.json`.
+    pub providers: Value,
+}
+
+/// An application that is of no installation.
+#[derive(Debug)]
+pub struct Apart<M> {
+    /// The application.
+    pub started: Started<M>,
+    /// Keeps its folders, which go with it.
+    pub folders: Box<dyn fmt::Debug>,
 }
 
 /// Composes the application. `bootstrap` is the one implementation outside tests.
@@ -96,6 +114,13 @@ pub trait Composition {
     /// # Errors
     /// [`StartError`] when the configuration cannot be used.
     fn start(&self, options: &StartOptions) -> Result<Started<Self::Module>, StartError>;
+
+    /// Composes an application from these settings alone, over folders of its own that go with it: for questions to a cloud
+    /// before there is an installation. Starts no log.
+    ///
+    /// # Errors
+    /// [`StartError`] when the settings cannot be used.
+    fn start_apart(&self, settings: &[(String, String)]) -> Result<Apart<Self::Module>, StartError>;
 
     /// Returns the configuration in force as one JSON document, secrets masked; with `origins`, each value with the
     /// place it came from.
@@ -118,10 +143,10 @@ pub trait Composition {
     /// then.
     fn configure(&self, options: &StartOptions, key: &str, value: &str) -> Result<Configured, StartError>;
 
-    /// Makes the folders of a new installation and its two files, once both were found usable.
+    /// Makes the folders of a new installation and its files, once all were found usable.
     ///
     /// # Errors
-    /// [`StartError`] when one of the files is there already, or cannot be used or written; no file is there then that was
+    /// [`StartError`] when one of the files is there already, or cannot be used or written; nothing is there then that was
     /// not before.
     fn lay_out(&self, options: &StartOptions, draft: &Draft) -> Result<LaidOut, StartError>;
 

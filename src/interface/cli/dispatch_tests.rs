@@ -18,13 +18,14 @@ use crate::application::commands::{
 use crate::application::events::EventDelivery;
 use crate::application::message::Handler;
 use crate::application::ports::{
-    Archive, Condition, Finding, Listing, Moved, Recovery, RefusedTemplate, RehearsedCall, StoreReport, TemplateReview,
+    Archive, Condition, Discovery, Finding, Listing, Moved, Recovery, RefusedTemplate, RehearsedCall, StoreReport,
+    TemplateReview,
 };
 use crate::application::queries::{
-    CheckProviders, CheckStore, ChooseTypes, ExamineTemplates, ExportStore, GetAvailableTemplates, GetRequestStatus,
-    GetReturnRequests, ListEvents, ListMachines, ListRequests, ListResources, Listed, LostHost, MachineStory,
-    ProviderStanding, ReadConsole, RehearseRequest, RehearsedRequest, RequestStory, RequestView, ResourceList,
-    ReviewTemplates, ShowMachine, ShowRequest, ShowTemplate,
+    CheckProviders, CheckStore, ChooseTypes, DiscoverSite, ExamineTemplates, ExportStore, GetAvailableTemplates,
+    GetRequestStatus, GetReturnRequests, ListEvents, ListMachines, ListRequests, ListResources, Listed, LostHost,
+    MachineStory, ProviderStanding, ReadConsole, RehearseRequest, RehearsedRequest, RequestStory, RequestView,
+    ResourceList, ReviewTemplates, ShowMachine, ShowRequest, ShowTemplate,
 };
 use crate::application::{ApplicationError, CatalogueError, ProviderError, StorageError};
 use crate::domain::event::EventEnvelope;
@@ -32,7 +33,7 @@ use crate::domain::machine::MachineSnapshot;
 use crate::domain::request::{RequestSnapshot, RequestStatus};
 use crate::domain::template::Template;
 use crate::domain::{FailureClass, RequestId};
-use crate::interface::cli::{Configured, Draft, LaidOut, Terminal};
+use crate::interface::cli::{Apart, Configured, Draft, LaidOut, Terminal};
 
 const REQUEST: &str = "req-6b1f2c4e-2a51-4c3e-9d52-1f0a7c9be101";
 const OTHER: &str = "req-00000000-0000-4000-8000-000000000001";
@@ -240,6 +241,7 @@ handles!(CheckProviders, Vec<ProviderStanding>, |app, _| {
     let kind = crate::domain::template::ProviderKind::Simulated;
     Ok(vec![ProviderStanding { kind, in_use: true, region: None, ways: Vec::new(), reach: None }])
 });
+handles!(DiscoverSite, Option<Discovery>, |app, _| app.trouble.happens().map(|()| None));
 handles!(ExamineTemplates, Option<Vec<Finding>>, |app, _| {
     app.trouble.happens().map(|()| Some(vec![Finding::failed("template A: image", "gone", "name another")]))
 });
@@ -319,6 +321,8 @@ impl Composition for Fake {
             work: folder(&options.work_dir),
             log: folder(&options.log_dir),
             files: Vec::new(),
+            plugins: json!({"providerplugins": [{"name": "aws"}]}),
+            providers: json!({"providers": [{"name": "try"}]}),
         })
     }
 
@@ -328,6 +332,10 @@ impl Composition for Fake {
 
     fn template_schema(&self) -> Value {
         json!({"title": "templates"})
+    }
+
+    fn start_apart(&self, _: &[(String, String)]) -> Result<Apart<FakeApp>, StartError> {
+        Ok(Apart { started: self.start(&StartOptions::default())?, folders: Box::new(()) })
     }
 
     fn instance_types(&self) -> Vec<crate::domain::template::InstanceShape> {
@@ -615,7 +623,7 @@ fn a_new_installation_is_drafted_from_options_and_tells_what_to_do_next() {
     let (code, document) = fake.call(&["init", "/x", "--provider", "simulated", "--vcpus", "4", "--id", "Small"]);
     assert_eq!((code, &document["folders"]["config"]), (0, &json!("/x/conf")), "{document}");
     let next = document["next"][1].as_str().unwrap();
-    assert!(next.starts_with("hostfactory machines request Small --wait --config-dir '/x/conf' --work"), "{next}");
+    assert!(next.starts_with("hostfactory machines request Small --wait --config-dir /x/conf --work"), "{next}");
     let line = "init /x --region eu-west-1 --subnet subnet-1 --security-group sg-1 --image ami-1 --spot --pools 4";
     let (code, document) = fake.call(&line.split(' ').collect::<Vec<_>>());
     assert_eq!(code, 0, "{document}");

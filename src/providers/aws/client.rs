@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_ec2::config::IdentityCache;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -30,6 +30,8 @@ pub struct Clients {
     pub(super) ec2: aws_sdk_ec2::Client,
     pub(super) groups: aws_sdk_autoscaling::Client,
     pub(super) ssm: aws_sdk_ssm::Client,
+    /// For services that a call of Host Factory never asks, whose clients are built where they are needed.
+    pub(super) config: SdkConfig,
     pub(super) gate: Gate,
     pub(super) notebook: Arc<dyn Notebook>,
 }
@@ -127,6 +129,7 @@ impl AwsClients {
             ec2: aws_sdk_ec2::Client::from_conf(ec2),
             groups: aws_sdk_autoscaling::Client::new(&config),
             ssm: aws_sdk_ssm::Client::new(&config),
+            config: config.clone(),
             notebook: notebook.clone(),
             gate: Gate {
                 limiter: Arc::new(Limiter::new(settings, notebook.clone(), clock.clone())),

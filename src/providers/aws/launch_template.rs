@@ -171,7 +171,7 @@ pub(super) async fn sweep(
     let clients = source.clients().await?;
     let mut filters = vec![observation::filter(format!("tag:{}", tags::OWNER), [installation.as_str()])];
     if let Some(api) = of_requests {
-        filters.push(observation::filter(format!("tag:{}", tags::PROVIDER), [tags::api_name(api)]));
+        filters.push(observation::filter(format!("tag:{}", tags::PROVIDER), [api.word()]));
     }
     let found = observation::all_pages(clients, DESCRIBE, Policy::describes(source.settings()), |token| {
         let filters = filters.clone();

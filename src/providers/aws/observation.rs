@@ -82,7 +82,7 @@ where
 }
 
 /// Hands every page to `take`. What was taken counts for nothing unless all of them came.
-async fn each_page<T, F, S>(
+pub(super) async fn each_page<T, F, S>(
     clients: &Clients,
     operation: &'static str,
     policy: Policy,

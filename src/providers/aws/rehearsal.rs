@@ -100,6 +100,7 @@ impl Stage {
             ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
             groups: aws_sdk_autoscaling::Client::from_conf(groups.build()),
             ssm: clients.ssm.clone(),
+            config: clients.config.clone(),
             gate,
             notebook,
         };

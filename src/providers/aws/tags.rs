@@ -56,7 +56,7 @@ pub(super) fn launch_tags(
     tags.insert(OWNER.to_owned(), owner.installation.to_string());
     tags.insert(REQUEST.to_owned(), owner.request.to_string());
     tags.insert(TEMPLATE.to_owned(), owner.template.to_string());
-    tags.insert(PROVIDER.to_owned(), api_name(api).to_owned());
+    tags.insert(PROVIDER.to_owned(), api.word().to_owned());
     if let Some(account) = &owner.account {
         tags.insert(ACCOUNT.to_owned(), account.to_string());
     }
@@ -66,25 +66,11 @@ pub(super) fn launch_tags(
     Ok(tags)
 }
 
-/// The name of a way to get hosts, as AWS calls it.
-pub(super) const fn api_name(api: ProviderApi) -> &'static str {
-    match api {
-        ProviderApi::RunInstances => "RunInstances",
-        ProviderApi::Ec2FleetInstant => "EC2Fleet/instant",
-        ProviderApi::Ec2FleetRequest => "EC2Fleet/request",
-        ProviderApi::Ec2FleetMaintain => "EC2Fleet/maintain",
-        ProviderApi::SpotFleetRequest => "SpotFleet/request",
-        ProviderApi::SpotFleetMaintain => "SpotFleet/maintain",
-        ProviderApi::AutoScaling => "ASG",
-        ProviderApi::Simulated => "Simulated",
-    }
-}
-
 /// Returns the way that a host of ours was got.
 pub(super) fn api_of(tags: &[Tag]) -> Option<ProviderApi> {
     value_of(tags, OWNER)?;
     let name = value_of(tags, PROVIDER)?;
-    ProviderApi::ALL.into_iter().find(|api| api_name(*api) == name)
+    ProviderApi::ALL.into_iter().find(|api| api.word() == name)
 }
 
 /// Returns a fleet of ours by its tags; `None` for one of somebody else.

@@ -47,8 +47,9 @@ impl Asked {
         let access_key = scope.next().filter(|key| !key.is_empty()).map(str::to_owned);
         let region = scope.nth(1).filter(|region| !region.is_empty()).unwrap_or(crate::catalogue::REGION).to_owned();
         let (service, action, parameters) = if let Some(target) = request.header("x-amz-target") {
-            let action = target.rsplit('.').next().unwrap_or(target).to_owned();
-            (Service::Ssm, action, of_json(&request.body)?)
+            let (house, action) = target.rsplit_once('.').unwrap_or(("", target));
+            let service = if house.starts_with("ServiceQuotas") { Service::Quotas } else { Service::Ssm };
+            (service, action.to_owned(), of_json(&request.body)?)
         } else {
             let query = request.target.split_once('?').map(|(_, query)| query).unwrap_or_default();
             let form = if request.method == "GET" { query.as_bytes() } else { &request.body };
@@ -237,7 +238,7 @@ impl Call<'_> {
         let id = request_id(self.number);
         let space = service.namespace();
         let body = match service {
-            Service::Ssm => return Response::text(200, "application/x-amz-json-1.1", inside),
+            Service::Ssm | Service::Quotas => return Response::text(200, "application/x-amz-json-1.1", inside),
             Service::Ec2 => {
                 format!(
                     "{HEADER}<{action}Response xmlns=\"{space}\"><requestId>{id}</requestId>{inside}</{action}Response>"

@@ -6,6 +6,7 @@ mod agenda;
 mod client;
 mod control;
 mod describes;
+mod discovery;
 mod faults;
 mod fleet_ends;
 mod fleet_life;

@@ -69,10 +69,10 @@ pub(crate) struct NeedArgs {
     pub(super) security_groups: Vec<String>,
     /// The key pair for logging in.
     #[arg(long, value_name = "NAME")]
-    key_name: Option<String>,
+    pub(super) key_name: Option<String>,
     /// The instance profile of the hosts: its name or ARN.
     #[arg(long, value_name = "PROFILE")]
-    instance_profile: Option<String>,
+    pub(super) instance_profile: Option<String>,
 }
 
 /// Reads an amount of memory in MiB: `32GiB`, `32G`, `512MiB`.
@@ -92,9 +92,12 @@ fn memory(text: &str) -> Result<NonZeroU32, DomainError> {
 
 impl NeedArgs {
     fn image(&self) -> String {
-        let word = self.arch.architecture().word();
-        let latest = || format!("/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{word}");
-        self.image.clone().unwrap_or_else(latest)
+        self.image.clone().unwrap_or_else(|| self.arch.architecture().newest_amazon_linux())
+    }
+
+    /// Returns what the hosts' processors run.
+    pub(super) const fn architecture(&self) -> Architecture {
+        self.arch.architecture()
     }
 
     /// Returns the id that a template of these needs has.
@@ -142,13 +145,12 @@ impl NeedArgs {
             ("attributes".to_owned(), attributes),
             ("imageId".to_owned(), json!(self.image())),
         ]);
-        match types {
-            [one] => template.insert("vmType".to_owned(), json!(one.name)),
-            _ => {
-                let weighted: Map<_, _> = types.iter().map(|shape| (shape.name.clone(), json!(1))).collect();
-                template.insert("vmTypes".to_owned(), Value::Object(weighted))
-            }
-        };
+        if let [one] = types {
+            template.insert("vmType".to_owned(), json!(one.name));
+        } else {
+            let weighted: Map<_, _> = types.iter().map(|shape| (shape.name.clone(), json!(1))).collect();
+            template.insert("vmTypes".to_owned(), Value::Object(weighted));
+        }
         if self.spot {
             template.insert("priceType".to_owned(), json!("spot"));
         }

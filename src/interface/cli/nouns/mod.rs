@@ -1,7 +1,9 @@
 //! What operators can do: a file for each noun, with its verbs, and what each answers.
 
 mod about;
+mod choosing;
 mod config;
+mod discovering;
 mod doctor;
 mod events;
 mod findings;

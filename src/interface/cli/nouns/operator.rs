@@ -52,18 +52,26 @@ pub(crate) enum OperatorVerb {
     /// Finishes or undoes what killed processes left, and ends hosts of ours that no request accounts for. Calls do the
     /// same in passing; this does all of it now.
     Reconcile(ReconcileArgs),
-    /// Makes a new installation: folders, config.json, a template file, and the two entries that register it with Host
-    /// Factory. No file is replaced.
+    /// Makes a new installation: folders, config.json, a template file, the five scripts, and the two entries that register it
+    /// with Host Factory. No file is replaced, and nothing is left of what fails.
     #[command(after_help = "\
 Examples:
+  hostfactory init try                          asks for what it has to know
   hostfactory init try --provider simulated     hosts on paper, below ./try
-  hostfactory init try --region eu-west-1 --subnet subnet-…
+  hostfactory init try --region eu-west-1 --discover     what AWS tells, unasked
+  hostfactory init try --region eu-west-1 --subnet subnet-… --no-discover
   hostfactory init --config-dir CONF --work-dir WORK     in folders of your own
 
-What is not told is asked for on a terminal. What to do next is in the answer.")]
+On a terminal AWS is asked what there is (VPCs, subnets with free addresses,
+security groups, images, key pairs, instance profiles), and numbered lists are
+shown to choose from. Where AWS does not answer, ids are asked for. --discover
+takes the default VPC, in each zone the subnet with most free addresses, the
+default security group and Amazon Linux 2023. Nothing is made in AWS. What to do
+next is in the answer.")]
     Init(Box<InitArgs>),
     /// Looks at everything that must be right before a host can come, and says how to mend what is not: configuration,
-    /// folders, registration, templates, store, credentials, clock, and what templates name in the cloud.
+    /// folders, registration, templates, store, credentials, clock, what templates name in the cloud, each right that they
+    /// need, and quotas.
     #[command(after_help = "\
 Examples:
   hostfactory doctor              as the user that Host Factory runs as
@@ -71,7 +79,9 @@ Examples:
   hostfactory doctor -o json      for a monitor
 
 Exit code 1 says that a check failed. Nothing is changed and nothing is
-launched: rights are tried with AWS's own dry run.")]
+launched: rights are tried with AWS's own dry run, on something of ours where
+there is something, since a policy that is bound to our tag refuses all else.
+What is not clear from the answer is skipped, never taken for allowed.")]
     Doctor(DoctorArgs),
     /// Prints the script that completes this command line in a shell.
     #[command(after_help = "\

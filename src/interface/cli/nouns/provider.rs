@@ -49,27 +49,31 @@ pub(super) async fn run<M: Catalogue>(app: App<'_, M>, verb: ProvidersVerb) -> R
 }
 
 fn ways(standing: &ProviderStanding) -> Vec<String> {
-    standing.ways.iter().map(|way| format!("{way:?}")).collect()
+    standing.ways.iter().map(|way| way.word().to_owned()).collect()
 }
 
 fn listed(standings: &[ProviderStanding]) -> Report {
-    let columns =
-        [Column::fixed("PROVIDER"), Column::fixed("IN USE"), Column::fixed("REGION"), Column::elastic("WAYS")];
+    let columns = [Column::fixed("PROVIDER"), Column::fixed("IN USE"), Column::fixed("REGION"), Column::elastic("WAY")];
     let mut table = Table::new(&columns, "This program has no provider.");
     let mut documents = Vec::new();
     for standing in standings {
         let name = standing.kind.to_string();
+        let ways = ways(standing);
         table.push(vec![
             name.as_str().into(),
             if standing.in_use { Cell::toned("yes", Tone::Good) } else { Cell::toned("no", Tone::Faint) },
             standing.region.as_deref().into(),
-            ways(standing).join(" ").into(),
+            ways.first().map(String::as_str).into(),
         ]);
+        // All on one line would be cut on a terminal.
+        for way in ways.iter().skip(1) {
+            table.push(vec![Cell::default(), Cell::default(), Cell::default(), way.as_str().into()]);
+        }
         documents.push(json!({
             "provider": name,
             "inUse": standing.in_use,
             "region": standing.region,
-            "ways": ways(standing),
+            "ways": ways,
         }));
     }
     let names = standings.iter().map(|standing| standing.kind.to_string()).collect();

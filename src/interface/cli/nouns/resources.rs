@@ -22,8 +22,9 @@ pub(crate) enum ResourcesVerb {
         after_help = "\
 What belongs to a request that is over, or that the store does not have, is
 marked; hostfactory reconcile removes it. Launch templates that requests share
-belong to none, and go when nothing has used them for a day. Exit code 1 says
-that a part could not be listed."
+belong to none, and go when nothing has used them for a day. What other
+installations have (--all) is theirs to judge. Exit code 1 says that a part
+could not be listed."
     )]
     List {
         /// Also those of other installations in the account.
@@ -35,11 +36,14 @@ that a part could not be listed."
 /// Does what `verb` says and returns what to print.
 pub(super) async fn run<M: Catalogue>(app: App<'_, M>, verb: ResourcesVerb) -> Result<Report, Ended> {
     match verb {
-        ResourcesVerb::List { all } => Ok(listed(&app.queries().ask(ListResources { all }).await?)),
+        ResourcesVerb::List { all } => Ok(listed(&app.queries().ask(ListResources { all }).await?, all)),
     }
 }
 
 fn standing(entry: &ResourceEntry) -> &'static str {
+    if !entry.is_ours {
+        return "of others";
+    }
     match (&entry.resource.request, entry.status) {
         (None, _) => "shared",
         (Some(_), Some(RequestStatus::Running)) => "in use",
@@ -48,7 +52,7 @@ fn standing(entry: &ResourceEntry) -> &'static str {
     }
 }
 
-fn listed(list: &ResourceList) -> Report {
+fn listed(list: &ResourceList, all: bool) -> Report {
     let columns = [
         Column::fixed("KIND"),
         Column::elastic("NAME"),
@@ -56,7 +60,7 @@ fn listed(list: &ResourceList) -> Report {
         Column::fixed("STANDING"),
         Column::wide("STATE"),
         Column::wide("REQUEST"),
-        Column::wide("OWNER"),
+        if all { Column::elastic("OWNER") } else { Column::wide("OWNER") },
     ];
     let mut table = Table::new(&columns, "The cloud holds nothing of ours beside hosts.");
     let mut documents = Vec::new();

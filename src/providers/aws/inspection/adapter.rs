@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use shaku::{Component, Keyed};
 
-use super::{facts, judging, reach, resources};
+use super::{discovery, facts, judging, quotas, reach, resources, rights};
 use crate::application::ProviderError;
-use crate::application::ports::{CloudResources, Finding, Inspection, Reach};
+use crate::application::ports::{CloudResources, Discovery, Finding, Inspection, InstanceTypes, Reach};
+use crate::domain::InstallationId;
 use crate::domain::template::{ProviderKind, Template};
 use crate::providers::aws::client::ClientSource;
 
@@ -17,6 +18,8 @@ use crate::providers::aws::client::ClientSource;
 pub struct AwsInspection {
     #[shaku(inject)]
     pub(super) clients: Arc<dyn ClientSource>,
+    #[shaku(inject)]
+    pub(super) types: Arc<dyn InstanceTypes>,
 }
 
 impl Keyed for AwsInspection {
@@ -38,8 +41,20 @@ impl Inspection for AwsInspection {
         Some(reach::of(self.clients.as_ref()).await)
     }
 
-    async fn examine(&self, templates: &[Template]) -> Result<Option<Vec<Finding>>, ProviderError> {
-        let facts = facts::about(self.clients.as_ref(), templates).await?;
-        Ok(Some(templates.iter().flat_map(|template| judging::judged(template, &facts)).collect()))
+    async fn examine(
+        &self,
+        templates: &[Template],
+        installation: Option<&InstallationId>,
+    ) -> Result<Option<Vec<Finding>>, ProviderError> {
+        let source = self.clients.as_ref();
+        let facts = facts::about(source, templates).await?;
+        let mut found: Vec<Finding> = templates.iter().flat_map(|template| judging::judged(template, &facts)).collect();
+        found.extend(rights::tried(source, templates, &facts, installation).await);
+        found.extend(quotas::examined(source, self.types.as_ref(), templates, installation).await);
+        Ok(Some(found))
+    }
+
+    async fn discover(&self) -> Result<Option<Discovery>, ProviderError> {
+        discovery::of(self.clients.as_ref()).await.map(Some)
     }
 }

@@ -24,8 +24,10 @@ pub(super) fn invalid(text: impl Into<String>) -> Refusal {
     Refusal::new("InvalidFleetConfig", text)
 }
 
-/// `CreateFleet`: once for each token; an instant fleet answers with what it got.
+/// `CreateFleet`: once for each token; an instant fleet answers with what it got. A dry run looks at the right alone, whatever
+/// the call names: Karpenter asks with a launch template that does not exist (`pkg/controllers/nodeclass/validation.go`).
 pub(super) fn create(context: &mut Context<'_>) -> Result<String, Refusal> {
+    context.dry_run()?;
     let parameters = Arc::clone(context.parameters);
     let token = token(&parameters, "ClientToken")?;
     if let Some(index) = earlier(context, Api::Ec2, token)? {
@@ -33,7 +35,6 @@ pub(super) fn create(context: &mut Context<'_>) -> Result<String, Refusal> {
         return Ok(answer(context, index, bare));
     }
     let (spec, target) = spec(context, &parameters, token)?;
-    context.dry_run()?;
     check_room(context, Api::Ec2, spec.kind)?;
     let now = context.world.now();
     let index = context.world.add_fleet(Fleet::new(spec, target, now));

@@ -16,21 +16,27 @@ mod group_tags;
 mod groups;
 mod identity;
 mod images;
+mod instance_profiles;
 mod instance_status;
 mod instance_types;
 mod instances;
+mod key_pairs;
 mod launch_template_versions;
 mod launch_templates;
 mod listing;
+mod offerings;
 mod pages;
 mod parameters;
+mod quotas;
 mod request_spot_fleet;
 pub(crate) mod run_instances;
+mod security_groups;
 mod spot_fleets;
 mod spot_requests;
 mod subnets;
 mod tags;
 mod terminate;
+mod vpcs;
 
 use std::sync::Arc;
 
@@ -64,6 +70,7 @@ pub(crate) enum Service {
     Ec2,
     Sts,
     Ssm,
+    Quotas,
     AutoScaling,
 }
 
@@ -72,7 +79,7 @@ impl Service {
         match self {
             Self::Ec2 => Protocol::Ec2,
             Self::Sts | Self::AutoScaling => Protocol::Query,
-            Self::Ssm => Protocol::Json,
+            Self::Ssm | Self::Quotas => Protocol::Json,
         }
     }
 
@@ -81,10 +88,11 @@ impl Service {
         match (self, code) {
             (Self::Ssm, "RequestLimitExceeded") => "ThrottlingException",
             (Self::Sts | Self::AutoScaling, "RequestLimitExceeded") => "Throttling",
-            (Self::Ssm, "UnauthorizedOperation") => "AccessDeniedException",
+            (Self::Quotas, "RequestLimitExceeded") => "TooManyRequestsException",
+            (Self::Ssm | Self::Quotas, "UnauthorizedOperation") => "AccessDeniedException",
             (Self::Sts | Self::AutoScaling, "UnauthorizedOperation") => "AccessDenied",
             // EC2 says RequestExpired of temporary credentials too.
-            (Self::Ssm, "RequestExpired") => "ExpiredTokenException",
+            (Self::Ssm | Self::Quotas, "RequestExpired") => "ExpiredTokenException",
             (Self::Sts | Self::AutoScaling, "RequestExpired") => "ExpiredToken",
             (Self::AutoScaling, "InternalError") => "InternalFailure",
             (Self::AutoScaling, "Unavailable") => "ServiceUnavailable",
@@ -96,7 +104,7 @@ impl Service {
         match self {
             Self::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",
             Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
-            Self::Ssm => "",
+            Self::Ssm | Self::Quotas => "",
             Self::AutoScaling => "http://autoscaling.amazonaws.com/doc/2011-01-01/",
         }
     }
@@ -125,6 +133,10 @@ const fn ssm(name: &'static str, run: Run) -> Action {
     Action { service: Service::Ssm, ..ec2(name, run) }
 }
 
+const fn quotas(name: &'static str, run: Run) -> Action {
+    Action { service: Service::Quotas, ..ec2(name, run) }
+}
+
 /// Auto Scaling publishes no rates; these are EC2's.
 const fn scaling(name: &'static str, run: Run) -> Action {
     Action { service: Service::AutoScaling, ..ec2(name, run) }
@@ -148,6 +160,11 @@ const ACTIONS: &[Action] = &[
     ec2("DescribeInstanceStatus", instance_status::describe),
     ec2("DescribeSpotInstanceRequests", spot_requests::describe),
     ec2("DescribeSubnets", subnets::describe),
+    ec2("DescribeVpcs", vpcs::describe),
+    ec2("DescribeSecurityGroups", security_groups::describe),
+    ec2("DescribeKeyPairs", key_pairs::describe),
+    ec2("DescribeIamInstanceProfileAssociations", instance_profiles::describe),
+    ec2("DescribeInstanceTypeOfferings", offerings::describe),
     ec2("DescribeImages", images::describe),
     ec2("DescribeInstanceTypes", instance_types::describe),
     ec2("DescribeLaunchTemplates", launch_templates::describe),
@@ -171,6 +188,7 @@ const ACTIONS: &[Action] = &[
     sts("GetCallerIdentity", identity::get),
     ssm("GetParameter", parameters::get),
     ssm("GetParameters", parameters::get_many),
+    quotas("GetServiceQuota", quotas::get),
     scaling("CreateAutoScalingGroup", groups::create).rate(50, 5),
     scaling("UpdateAutoScalingGroup", groups::update).rate(50, 5),
     scaling("DeleteAutoScalingGroup", groups::delete).rate(50, 5),
