@@ -33,8 +33,9 @@ OWN = {
     "TargetCapacityUnitType",
     "CreateAutoScalingGroupType": "AutoScalingGroupName InstanceId LaunchConfigurationName LaunchTemplate MinSize MaxSize "
     "DesiredCapacity VPCZoneIdentifier AvailabilityZones AvailabilityZoneIds NewInstancesProtectedFromScaleIn Tags "
-    "DesiredCapacityType DeletionProtection MaxInstanceLifetime InstanceMaintenancePolicy",
+    "DesiredCapacityType DeletionProtection MaxInstanceLifetime InstanceMaintenancePolicy InstanceLifecyclePolicy",
     "MixedInstancesPolicy": "LaunchTemplate",
+    "InstancesDistribution": "OnDemandBaseCapacity OnDemandPercentageAboveBaseCapacity",
     "SpotOptionsRequest": "InstanceInterruptionBehavior MinTargetCapacity",
     "OnDemandOptionsRequest": "MinTargetCapacity",
 }

@@ -105,6 +105,8 @@ on_both! {
     hosts_come_and_go_through_an_instant_fleet,
     hosts_come_and_go_through_a_request_fleet,
     hosts_come_and_go_through_a_spot_fleet,
+    hosts_come_and_go_through_a_spot_fleet_that_keeps_its_size,
+    hosts_come_and_go_through_a_group,
     a_request_costs_one_launch_a_poll_one_look_and_a_settled_request_nothing,
     an_alias_a_larger_root_volume_and_spot_reach_the_cloud,
     the_aliases_of_a_request_that_cannot_be_resolved_launch_nothing,
@@ -138,8 +140,8 @@ fn hosts_come_and_go_with_the_sqlite_store(kind: Kind) {
     whole_life_on(kind, "sqlite");
 }
 
-/// Fleets of type `maintain` need `ModifyFleet` and `ModifySpotFleetRequest`, groups `DescribeInstanceRefreshes`: moto has none
-/// of them, and `tests/faults/fleets.rs` has those ways on the emulator. Moto's fleets bear no `aws:` tags; AWS's do.
+/// EC2 Fleets of type `maintain` are on the emulator alone (`tests/faults/fleets.rs`); `tests/moto/README.md` lists what moto cannot
+/// run. The hosts of moto's fleets bear no `aws:` tags; AWS's do.
 fn life_through(kind: Kind, more: &Value) {
     let sandbox = Sandbox::new();
     let cloud = Cloud::start(kind);
@@ -158,12 +160,24 @@ fn hosts_come_and_go_through_a_request_fleet(kind: Kind) {
     life_through(kind, &json!({"providerApi": "EC2Fleet", "fleetType": "request"}));
 }
 
-fn hosts_come_and_go_through_a_spot_fleet(kind: Kind) {
+fn through_a_spot_fleet(kind: Kind, fleet_type: &str) {
     let role = "arn:aws:iam::123456789012:role/aws-ec2-spot-fleet-tagging-role";
     life_through(
         kind,
-        &json!({"providerApi": "SpotFleet", "fleetType": "request", "fleetRole": role, "priceType": "spot"}),
+        &json!({"providerApi": "SpotFleet", "fleetType": fleet_type, "fleetRole": role, "priceType": "spot"}),
     );
+}
+
+fn hosts_come_and_go_through_a_spot_fleet(kind: Kind) {
+    through_a_spot_fleet(kind, "request");
+}
+
+fn hosts_come_and_go_through_a_spot_fleet_that_keeps_its_size(kind: Kind) {
+    through_a_spot_fleet(kind, "maintain");
+}
+
+fn hosts_come_and_go_through_a_group(kind: Kind) {
+    life_through(kind, &json!({"providerApi": "ASG"}));
 }
 
 fn a_request_costs_one_launch_a_poll_one_look_and_a_settled_request_nothing(kind: Kind) {

@@ -30,7 +30,7 @@ pub(crate) fn ways() -> [(&'static str, Value); 6] {
 }
 
 /// The ways of which something goes on launching by itself.
-const LASTING: [&str; 5] = ["request", "maintain", "spot request", "spot maintain", "group"];
+pub(crate) const LASTING: [&str; 5] = ["request", "maintain", "spot request", "spot maintain", "group"];
 /// The ways that replace what ends.
 const REFILLING: [&str; 3] = ["maintain", "spot maintain", "group"];
 
@@ -58,7 +58,7 @@ fn fleet(more: &Value) -> Value {
 }
 
 /// Runs `body` on a bench of each store for each of these ways.
-pub(super) fn on_ways(names: &[&str], body: impl Fn(&Bench, &str)) {
+pub(crate) fn on_ways(names: &[&str], body: impl Fn(&Bench, &str)) {
     for (name, more) in ways().iter().filter(|(name, _)| names.contains(name)) {
         on_both_stores(|bench| {
             say(&format!("by {name}"));
@@ -173,7 +173,7 @@ fn row_87_hosts_of_an_instant_fleet_end_one_by_one_and_the_fleet_is_never_delete
 }
 
 /// The fleets and groups that were made, by their names.
-fn made(bench: &Bench) -> Vec<String> {
+pub(crate) fn made(bench: &Bench) -> Vec<String> {
     let truth = bench.emulator.truth();
     let mut names: Vec<String> = truth
         .instances

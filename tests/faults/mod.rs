@@ -20,6 +20,8 @@ mod hosts;
 #[cfg(feature = "aws")]
 mod inputs;
 #[cfg(feature = "aws")]
+mod leftovers;
+#[cfg(feature = "aws")]
 mod many;
 #[cfg(feature = "aws")]
 mod markets;

@@ -1,14 +1,15 @@
-"""Serves moto's EC2 on a free port of 127.0.0.1, with three corrections.
+"""Serves moto's EC2 and Auto Scaling on a free port of 127.0.0.1, with four corrections.
 
-Stock moto 5.2.5 differs from EC2 in three points that this product rests on:
+Stock moto 5.2.5 differs from AWS in four points that this product rests on:
 
 1. RunInstances launches MinCount hosts. EC2 launches as many as it can up to MaxCount.
 2. RunInstances ignores ClientToken. EC2 answers the same token and parameters with the same hosts, and the same token
    with other parameters with IdempotentParameterMismatch.
 3. DescribeInstanceStatus fails with a filter for scheduled events or status checks. Its hosts have no events and fail no
    check, so there is nothing to be found.
+4. DescribeInstanceRefreshes is not there. Nothing refreshes moto's groups.
 
-All are corrected below; everything else is moto as it comes.
+All are corrected below; everything else is moto as it comes. README.md says what cannot be run on it.
 
 Usage: server.py CALLS_FILE
 
@@ -23,6 +24,7 @@ import threading
 import time
 from urllib.parse import parse_qs
 
+from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.responses.instances import InstanceResponse
@@ -79,6 +81,11 @@ def describe_instance_status(self):
     return describe_instance_status_of_moto(self)
 
 
+def describe_instance_refreshes(_):
+    return ActionResult({"InstanceRefreshes": []})
+
+
+AutoScalingResponse.describe_instance_refreshes = describe_instance_refreshes
 InstanceResponse.run_instances = run_instances
 InstanceResponse.describe_instance_status = describe_instance_status
 

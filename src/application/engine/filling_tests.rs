@@ -176,6 +176,23 @@ async fn a_fleet_whose_hosts_all_died_is_removed_by_the_collector() {
 }
 
 #[tokio::test]
+async fn a_fleet_is_removed_by_the_collector_though_no_template_names_its_way_any_more() {
+    let world = World::with_fleets();
+    let (_, hosts) = full(&world, 1).await;
+    *world.templates.0.lock().unwrap() = World::new().templates.0.lock().unwrap().clone();
+    world.cloud.set(hosts[0].id.as_ref().unwrap(), MachineStatus::Terminated);
+    assert_eq!(world.lost(&hosts).await.len(), 1);
+    for _ in 0..2 {
+        world.engine().collect(false).await.unwrap();
+    }
+    assert!(world.cloud.state().fleets[FLEET].retired);
+    assert_eq!(world.notebook.0.lock().unwrap().ways, [ProviderApi::Ec2FleetMaintain].into());
+    world.clock.pass(25 * 3_600);
+    world.engine().collect(false).await.unwrap();
+    assert!(world.notebook.0.lock().unwrap().ways.is_empty(), "nothing is left to look for");
+}
+
+#[tokio::test]
 async fn a_fleet_whose_making_was_not_answered_is_found_and_nothing_is_made_twice() {
     let world = World::with_fleets();
     world.cloud.fate(crate::application::testing::Fate::AnswerLost);

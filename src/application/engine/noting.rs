@@ -157,6 +157,7 @@ impl Engine {
                     let count = attempt.count;
                     match sent {
                         Sent::Answered(Ok(acquired)) => {
+                            notes.ways.insert(acquire.api);
                             note_refusals(notes, attempt, &acquired.refusals, now);
                             // Where several pools were asked, the cloud does not say which of them gave.
                             let gave = acquired.refusals.is_empty() && !acquired.hosts.is_empty();

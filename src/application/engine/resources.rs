@@ -3,7 +3,7 @@
 //! Invariants: what goes on launching by itself is held before a host of it is ended; what it keeps follows from the store
 //! alone, so that doing it again changes nothing; no two processes change the same at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tracing::{info, warn};
@@ -179,19 +179,18 @@ impl Engine {
     }
 
     /// Removes the fleets and groups of ours that no request and no host needs any more: those whose return never came, or
-    /// could not be removed when it did. Asked are the ways that templates name.
+    /// could not be removed when it did. Asked are the ways that templates name, or that hosts were got by.
     ///
     /// # Errors
     /// [`ApplicationError`] when the store cannot be used.
     pub(super) async fn sweep_resources(&self) -> Result<(), ApplicationError> {
         let listed = self.templates.list().map(|listing| listing.templates).unwrap_or_default();
-        let mut apis: Vec<ProviderApi> =
-            listed.iter().map(Template::api).filter(|api| api.launches_by_itself()).collect();
-        apis.sort_unstable();
-        apis.dedup();
+        let named: BTreeSet<ProviderApi> = listed.iter().map(Template::api).collect();
+        let mut used = self.notebook.read().await.ways;
+        used.retain(|api| api.kind() == self.default_api.kind() && self.fulfilments.contains_key(api));
         let installation = self.installation.id()?;
-        self.sweep_leavings(&installation, &listed).await?;
-        for api in apis {
+        let swept = self.sweep_leavings(&installation, named.union(&used)).await?;
+        for api in named.union(&used).copied().filter(|api| api.launches_by_itself()) {
             if !Budget::current().allows_new_step() {
                 return Ok(());
             }
@@ -202,7 +201,15 @@ impl Engine {
                     continue;
                 }
             };
-            for leftover in found.into_iter().filter(|leftover| leftover.owner == installation.as_str()) {
+            let ours: Vec<_> = found.into_iter().filter(|found| found.owner == installation.as_str()).collect();
+            if ours.is_empty() && swept && !named.contains(&api) {
+                self.notebook
+                    .edit(&mut |notes| {
+                        notes.ways.remove(&api);
+                    })
+                    .await;
+            }
+            for leftover in ours {
                 let Ok(request) = leftover.request.parse::<RequestId>() else { continue };
                 // A request that is not known may be known to a store that was put aside: it is left alone.
                 let Some(case) = self.load(&request).await? else { continue };
@@ -216,23 +223,21 @@ impl Engine {
         Ok(())
     }
 
-    /// Removes what launches left behind beside hosts, fleets and groups, once a day.
+    /// Removes what launches of these ways left behind beside hosts, fleets and groups, once a day. Returns whether this was
+    /// the time.
     async fn sweep_leavings(
         &self,
         installation: &InstallationId,
-        templates: &[Template],
-    ) -> Result<(), ApplicationError> {
+        apis: impl Iterator<Item = &ProviderApi>,
+    ) -> Result<bool, ApplicationError> {
         let (mut due, now) = (false, self.clock.now());
         self.notebook.edit(&mut |notes| due = notes.take_on(Duty::Sweep, BETWEEN_SWEEPS, now)).await;
-        let mut apis: Vec<ProviderApi> = templates.iter().map(Template::api).collect();
-        apis.sort_unstable();
-        apis.dedup();
-        for api in apis.into_iter().filter(|_| due) {
-            if let Err(error) = self.fulfilment(api)?.sweep(installation).await {
+        for api in apis.filter(|_| due) {
+            if let Err(error) = self.fulfilment(*api)?.sweep(installation).await {
                 warn!(%error, "what launches left behind could not be removed");
             }
         }
-        Ok(())
+        Ok(due)
     }
 
     /// Removes a fleet or group.

@@ -1,11 +1,12 @@
 //! The notes as a whole, with the duties that calls do in turn and the leases on work that one process is at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Account, Brake, Bucket, PoolMarks};
+use crate::domain::template::ProviderApi;
 use crate::domain::{Digest, MachineId, TemplateId, Timestamp};
 
 /// Work that is not asked for by any call and done by whichever call finds it due.
@@ -58,6 +59,8 @@ pub struct Notes {
     pub account: Option<Account>,
     /// Launch templates of ours that are there, by name, and when they were made or met.
     pub launch_templates: BTreeMap<String, Timestamp>,
+    /// The ways by which hosts were got, so that what they left is found also when no template names them any more.
+    pub ways: BTreeSet<ProviderApi>,
     /// Hosts that no request accounted for, and since when.
     pub suspects: BTreeMap<MachineId, Timestamp>,
     /// The machines that use this work folder, and when each did last.

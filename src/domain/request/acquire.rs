@@ -78,6 +78,9 @@ pub struct Outcome {
 /// How many attempts of a request may end short without a reason that lies in a pool before it is left at that.
 const MOST_FRUITLESS: usize = 3;
 
+/// How many attempts of a request the cloud may slow down before it is left at that. The provider waits between them.
+const MOST_SLOWED_DOWN: usize = 20;
+
 /// An order for hosts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -159,7 +162,9 @@ impl Acquire {
 
     /// Returns the pools to ask next: those of the first tier that have not shown that they are exhausted.
     fn next_pools(&self) -> Option<Vec<Pool>> {
-        if self.attempts.iter().filter(|attempt| attempt.ended_short_for_no_pool()).count() >= MOST_FRUITLESS {
+        let short = self.attempts.iter().filter(|attempt| attempt.ended_short_for_no_pool());
+        let (slowed, fruitless): (Vec<_>, Vec<_>) = short.partition(|attempt| attempt.was_slowed_down());
+        if fruitless.len() >= MOST_FRUITLESS || slowed.len() >= MOST_SLOWED_DOWN {
             return None;
         }
         let bars = |attempt: &Attempt, pool: &Pool| attempt.has_exhausted(pool) || attempt.has_met_quota_of(pool);

@@ -30,7 +30,7 @@ enum Step {
     /// Attempts are written down for what is missing.
     Plan,
     /// An attempt that is open, or whose fleet is at work, comes to an end with so many percent of what it asked for; the
-    /// pools with these numbers had no more, all of them did, or nobody says why.
+    /// pools with these numbers had no more, all of them did, the cloud slowed down, or nobody says why.
     Launched(prop::sample::Index, u32, Lack),
     /// An open attempt has made a fleet.
     Filling(prop::sample::Index),
@@ -52,11 +52,12 @@ enum Step {
 enum Lack {
     Some(usize),
     All,
+    Slowed,
     Unsaid,
 }
 
 fn lacks() -> impl Strategy<Value = Lack> {
-    prop_oneof![(0_usize..3).prop_map(Lack::Some), Just(Lack::All), Just(Lack::Unsaid)]
+    prop_oneof![(0_usize..3).prop_map(Lack::Some), Just(Lack::All), Just(Lack::Slowed), Just(Lack::Unsaid)]
 }
 
 fn steps() -> impl Strategy<Value = Vec<(Step, i64)>> {
@@ -159,13 +160,14 @@ impl Order {
                 }
                 let refused = match lack {
                     Lack::Some(number) => attempt.pools.get(*number).cloned().map(Some),
-                    Lack::All => Some(None),
+                    Lack::All | Lack::Slowed => Some(None),
                     Lack::Unsaid => None,
                 };
                 let short = refused.filter(|_| units < attempt.count);
+                let slowed = matches!(lack, Lack::Slowed);
                 let refusals = short.map(|pool| Refusal {
                     pool,
-                    class: FailureClass::Capacity,
+                    class: if slowed { FailureClass::Throttle } else { FailureClass::Capacity },
                     code: None,
                     message: "none left".to_owned(),
                 });
@@ -307,6 +309,26 @@ fn where_hosts_count_for_several_units_one_attempt_waits_for_what_the_one_before
         order.request.attempt_launched(attempt.number, attempt.count.next_multiple_of(3), None, Vec::new());
     }
     assert_eq!((asked, order.acquire().claimed()), (vec![10, 9], 21), "two calls that round up, and nothing too much");
+}
+
+#[test]
+fn what_was_slowed_down_is_asked_for_more_often_than_what_did_not_come_for_no_reason() {
+    let refused = |class| vec![Refusal { pool: None, class, code: None, message: "said".to_owned() }];
+    for (refusals, most) in [
+        (refused(FailureClass::Throttle), MOST_SLOWED_DOWN),
+        (refused(FailureClass::Busy), MOST_FRUITLESS),
+        (Vec::new(), MOST_FRUITLESS),
+    ] {
+        let pool = Pool { instance_type: None, subnet: None, price_type: PriceType::OnDemand };
+        let plan = LaunchPlan { tiers: vec![vec![pool]], ..LaunchPlan::default() };
+        let mut order = Order::of(50, plan, PartialStatus::Complete);
+        let mut attempts = 0;
+        while order.request.plan_attempts(&installation(), at(0).into()) > 0 {
+            attempts += 1;
+            order.request.attempt_launched(order.acquire().attempts.last().unwrap().number, 1, None, refusals.clone());
+        }
+        assert_eq!(attempts, most, "{refusals:?}");
+    }
 }
 
 proptest! {

@@ -180,6 +180,11 @@ impl Attempt {
         self.refusals().iter().any(|refusal| refusal.class == FailureClass::Quota && of(refusal))
     }
 
+    /// Returns whether the attempt ended short because the cloud asked to slow down, which says nothing about its pools.
+    pub fn was_slowed_down(&self) -> bool {
+        self.ended_short_for_no_pool() && self.refusals().iter().any(|refusal| refusal.class == FailureClass::Throttle)
+    }
+
     /// Returns whether the attempt ended short though no pool was shown to be exhausted: the cloud slowed down, or gave no
     /// reason.
     pub fn ended_short_for_no_pool(&self) -> bool {

@@ -9,6 +9,11 @@ use super::{
 };
 use crate::domain::DomainError;
 
+/// The most instance types of an Auto Scaling group.
+const MOST_GROUP_TYPES: usize = 40;
+/// The most spot pools of a fleet that goes on launching.
+const MOST_SPOT_POOLS: usize = 300;
+
 pub(super) fn refused<T>(field: &str, reason: impl Into<String>) -> Result<T, DomainError> {
     Err(DomainError::validation(field, reason.into()))
 }
@@ -120,12 +125,37 @@ fn fits_its_way(parts: &TemplateParts) -> Result<(), DomainError> {
     if fleet.requirements.is_some() && !launch.instance_types.is_empty() {
         return refused("abisInstanceRequirements", "cannot go with vmType or vmTypes; keep one of them");
     }
+    not_too_many(parts)
+}
+
+/// AWS counts the types of a group (`aws-semantics.md` 6.1), and the spot pools of a fleet that goes on launching (4.7).
+fn not_too_many(parts: &TemplateParts) -> Result<(), DomainError> {
+    let types = parts.launch.instance_types.len();
+    if parts.api == ProviderApi::AutoScaling && types > MOST_GROUP_TYPES {
+        return refused(
+            "vmTypes",
+            format!("names {types} types, and an Auto Scaling group takes {MOST_GROUP_TYPES}; take some out"),
+        );
+    }
+    let pools = types.saturating_mul(parts.launch.subnets.len());
+    let spot_fleet =
+        parts.api.launches_by_itself() && parts.api != ProviderApi::AutoScaling && parts.price_type.is_spot();
+    if spot_fleet && pools > MOST_SPOT_POOLS {
+        return refused(
+            "vmTypes",
+            format!(
+                "times subnetId make {pools} spot pools, and AWS takes {MOST_SPOT_POOLS} for such a fleet; take some out, or \
+                 set fleetType to instant"
+            ),
+        );
+    }
     Ok(())
 }
 
 /// A fleet or group launches from the operator's launch template as it is; what it cannot change is not to be lost in silence.
 fn said_by_the_launch_template(launch: &LaunchSettings, api: ProviderApi) -> Result<(), DomainError> {
     let instant = api == ProviderApi::Ec2FleetInstant;
+    let placement = &launch.placement;
     let set = [
         ("imageId", launch.image.is_some() && !instant),
         ("keyName", launch.key_name.is_some() && !instant),
@@ -139,7 +169,14 @@ fn said_by_the_launch_template(launch: &LaunchSettings, api: ProviderApi) -> Res
         ("interfaceType", launch.interface.is_some()),
         ("publicIpAssignment", launch.public_ip.is_some()),
         ("metadataOptions", launch.metadata != MetadataOptions::default()),
-        ("threadsPerCore", launch.threads_per_core.is_some() || launch.core_count.is_some()),
+        ("threadsPerCore", launch.threads_per_core.is_some()),
+        ("coreCount", launch.core_count.is_some()),
+        ("amdSevSnp", launch.cpu_features.amd_sev_snp.is_some()),
+        ("nestedVirtualization", launch.cpu_features.nested_virtualization.is_some()),
+        ("placementGroupName", placement.group.is_some()),
+        ("placementGroupId", placement.group_id.is_some()),
+        ("tenancy", placement.tenancy.is_some()),
+        ("hostResourceGroupArn", placement.host_group.is_some()),
     ];
     match set.into_iter().find(|(_, is_set)| *is_set) {
         Some((field, _)) => refused(

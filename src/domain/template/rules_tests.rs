@@ -222,17 +222,46 @@ fn strategies_belong_to_a_market_and_to_a_way() {
 fn is_group_spread(api: ProviderApi, strategy: AllocationStrategy) -> bool {
     api == ProviderApi::AutoScaling && strategy == AllocationStrategy::Diversified
 }
+
+#[test]
+fn a_way_takes_so_many_types_and_pools_as_aws_does() {
+    let with = |types: usize, subnets: usize| {
+        move |launch: &mut LaunchSettings| {
+            let kind = |n| WeightedType { name: format!("m{n}.large"), weight: 1 };
+            launch.instance_types = (0..types).map(kind).collect();
+            launch.subnets = (0..subnets).map(|n| format!("subnet-{n}")).collect();
+        }
+    };
+    for api in FLEETS {
+        for (price, types, subnets) in [(PriceType::Spot, 40, 7), (PriceType::OnDemand, 40, 9)] {
+            assert!(check(&parts(api, price, with(types, subnets))).is_ok(), "{api:?}");
+        }
+        let group = api == ProviderApi::AutoScaling;
+        match (group, api.launches_by_itself()) {
+            (true, _) => refuses(api, PriceType::OnDemand, "vmTypes", "takes 40", with(41, 1)),
+            (false, true) => refuses(api, PriceType::Spot, "vmTypes", "fleetType to instant", with(151, 2)),
+            (false, false) => assert!(check(&parts(api, PriceType::Spot, with(151, 2))).is_ok()),
+        }
+    }
+}
+
 /// What changes the settings of a host.
 type Change = fn(&mut LaunchSettings);
 
 #[test]
 fn what_a_fleet_cannot_change_about_the_operators_launch_template_is_refused_by_its_name() {
-    let changes: [(&str, Change); 5] = [
+    let changes: [(&str, Change); 11] = [
         ("securityGroupIds", |launch| launch.security_groups.push("sg-1".to_owned())),
         ("userDataScript", |launch| launch.user_data = Some(UserData::new("x".to_owned()))),
         ("volumes", |launch| launch.volumes.push(Volume::default())),
         ("monitoring_enabled", |launch| launch.monitoring = Some(true)),
         ("metadataOptions", |launch| launch.metadata.tokens_required = false),
+        ("coreCount", |launch| launch.core_count = std::num::NonZeroU32::new(2)),
+        ("amdSevSnp", |launch| launch.cpu_features.amd_sev_snp = Some(true)),
+        ("nestedVirtualization", |launch| launch.cpu_features.nested_virtualization = Some(true)),
+        ("placementGroupName", |launch| launch.placement.group = Some("near".to_owned())),
+        ("tenancy", |launch| launch.placement.tenancy = Some(Tenancy::Dedicated)),
+        ("hostResourceGroupArn", |launch| launch.placement.host_group = Some("arn:aws:x".to_owned())),
     ];
     for (field, change) in changes {
         for api in [ProviderApi::Ec2FleetInstant, ProviderApi::AutoScaling] {

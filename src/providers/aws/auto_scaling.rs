@@ -113,6 +113,21 @@ impl AutoScaling {
         .map(drop)
     }
 
+    /// Removes a group, if need be with the members that it still lists.
+    async fn delete(&self, name: &str, force: bool) -> Result<(), ProviderError> {
+        let clients = self.clients.clients().await?;
+        let deleted = retry::send(&clients.gate, DELETE, self.policy(), || async {
+            let call = clients.groups.delete_auto_scaling_group().auto_scaling_group_name(name);
+            let call = call.set_force_delete(force.then_some(true));
+            call.send().await.map_err(|error| provider_error(DELETE, &error))
+        })
+        .await;
+        match deleted {
+            Err(error) if !group_return::is_gone(&error) => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// What went wrong with the latest launches, each cause once, and whether the very latest failed.
     async fn troubles(&self, name: &str) -> Result<(Vec<Refusal>, bool), ProviderError> {
         let clients = self.clients.clients().await?;
@@ -241,16 +256,16 @@ impl Fulfilment for AutoScaling {
     }
 
     async fn retire(&self, resource: &str) -> Result<(), ProviderError> {
-        let clients = self.clients.clients().await?;
-        let deleted = retry::send(&clients.gate, DELETE, self.policy(), || async {
-            let call = clients.groups.delete_auto_scaling_group().auto_scaling_group_name(resource);
-            call.send().await.map_err(|error| provider_error(DELETE, &error))
-        })
-        .await;
-        match deleted {
-            Ok(_) => Ok(()),
-            Err(error) if group_return::is_gone(&error) => Ok(()),
-            Err(error) => Err(error),
+        match self.delete(resource, false).await {
+            // Hosts that died by themselves stay members, since nothing replaces them any more.
+            Err(error) if error.code.as_deref() == Some("ResourceInUse") => match self.look(resource).await? {
+                Some(group) if group_return::has_only_dead(self.clients.as_ref(), &group).await? => {
+                    self.delete(resource, true).await
+                }
+                Some(_) => Err(error),
+                None => Ok(()),
+            },
+            other => other,
         }
     }
 
@@ -285,3 +300,7 @@ impl Fulfilment for AutoScaling {
 fn names_no_template(error: &ProviderError) -> bool {
     error.code.as_deref() == Some("ValidationError") && error.message.to_lowercase().contains("launch template")
 }
+
+#[cfg(test)]
+#[path = "auto_scaling_tests.rs"]
+mod tests;

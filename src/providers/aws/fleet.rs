@@ -267,8 +267,14 @@ pub(super) fn refusals(attempt: &Attempt, errors: &[CreateFleetError]) -> Vec<Re
     let mut refusals: Vec<Refusal> = Vec::new();
     for error in errors {
         let code = error.error_code().map(|code| plain(code, 100));
-        let class = error.error_code().and_then(class_of).unwrap_or(FailureClass::Unknown);
         let text = error.error_message().map(explained).unwrap_or_default();
+        let class = match error.error_code() {
+            // What RunInstances calls Unsupported: the zone does not have the type. The other pools may have hosts.
+            Some("InvalidFleetConfiguration") if text.contains("not supported in your requested Availability Zone") => {
+                FailureClass::Capacity
+            }
+            code => code.and_then(class_of).unwrap_or(FailureClass::Unknown),
+        };
         let message = match &code {
             Some(code) => format!("{}: {CREATE} failed. Error Code: {code}. {text}", class.word()),
             None => format!("{}: {CREATE} failed. {text}", class.word()),

@@ -90,6 +90,7 @@ async fn rehearsed(fake: &FakeAws, template: &Template, check: bool) -> Rehearsa
 
 async fn calls(template: &Template) -> String {
     let fake = FakeAws::new(told);
+    fake.clock.freeze();
     let mut text = String::new();
     for mut call in rehearsed(&fake, template, false).await.calls {
         let _ = writeln!(text, "{}", call.operation);

@@ -13,11 +13,12 @@ use tracing::warn;
 use super::client::{ClientSource, Clients};
 use super::error::provider_error;
 use super::retry::{self, Policy};
-use super::terminate;
+use super::{observation, terminate};
 use crate::application::ProviderError;
 use crate::application::budget::Budget;
 use crate::application::error::NotEnded;
 use crate::application::ports::Released;
+use crate::domain::machine::MachineStatus;
 use crate::domain::{FailureClass, MachineId};
 
 const MEMBERS: &str = "DescribeAutoScalingInstances";
@@ -87,6 +88,22 @@ pub(super) async fn obstacle(source: &dyn ClientSource, group: &Group) -> Result
     };
     let running = answer.instance_refreshes().iter().any(|refresh| refresh.status().is_some_and(runs));
     Ok(running.then(|| format!("an instance refresh runs in group {name}; wait for its end, or cancel it")))
+}
+
+/// Returns whether every member of a group has ended, so that nothing is lost with it. Of one that EC2 does not show
+/// any more the group itself must have found that it does not run.
+///
+/// # Errors
+/// [`ProviderError`] when the hosts are not shown completely.
+pub(super) async fn has_only_dead(source: &dyn ClientSource, group: &Group) -> Result<bool, ProviderError> {
+    let ids: Vec<&str> = group.instances().iter().filter_map(|member| member.instance_id()).collect();
+    let seen = observation::named(source.clients().await?, Policy::describes(source.settings()), &ids).await?;
+    Ok(group.instances().iter().all(|member| {
+        match seen.iter().find(|host| Some(host.id.as_str()) == member.instance_id()) {
+            Some(host) => host.status >= MachineStatus::ShuttingDown,
+            None => member.health_status() == Some("Unhealthy"),
+        }
+    }))
 }
 
 /// What a host is to its group.

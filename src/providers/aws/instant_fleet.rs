@@ -106,7 +106,9 @@ impl InstantFleet {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(patience).build();
         let overlay = Overlay(frozen.native.call.clone());
         let limit = Call { operation: CREATE, hosts: launch.attempt.count };
-        retry::send(&clients.gate, limit, policy, || async {
+        // Launches that AWS throttled are told among the errors of an answer that is a success (4.3).
+        let throttled = |acquired: &Acquired| acquired.refusals.iter().any(|r| r.class == FailureClass::Throttle);
+        retry::send_heeding(&clients.gate, limit, policy, throttled, || async {
             let patient = aws_sdk_ec2::config::Builder::new().timeout_config(timeouts.clone());
             let call = call.clone().customize().config_override(patient).interceptor(overlay.clone());
             let answer = call.send().await;

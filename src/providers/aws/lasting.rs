@@ -29,6 +29,7 @@ use crate::application::budget::Budget;
 use crate::application::ports::{
     Acquired, Fulfilment, Hold, Keep, Launch, Leftover, Owner, Progress, Rehearsal, Released,
 };
+use crate::domain::failure::AttemptVerdict;
 use crate::domain::request::{Attempt, LaunchPlan, Refusal};
 use crate::domain::template::{ProviderApi, Template};
 use crate::domain::{FailureClass, InstallationId, MachineId};
@@ -50,6 +51,8 @@ pub(super) struct Standing {
     pub(super) changing: bool,
     /// Whether it has everything.
     pub(super) fulfilled: bool,
+    /// Whether it cannot launch at present.
+    pub(super) failing: bool,
     pub(super) made_at: Option<DateTime>,
     pub(super) target: Option<i32>,
     pub(super) on_demand_target: i32,
@@ -175,9 +178,8 @@ async fn look<S: Service>(source: &dyn ClientSource, id: &str) -> Result<Option<
 /// Tells how far a fleet has come; what it could not launch is in its history alone (4.4), told here each cause once.
 async fn progress<S: Service>(source: &dyn ClientSource, id: &str) -> Result<Progress, ProviderError> {
     let Some(found) = look::<S>(source, id).await? else { return Ok(Progress { over: true, refusals: Vec::new() }) };
-    let over = !found.launches;
-    if !over && found.fulfilled {
-        return Ok(Progress { over, refusals: Vec::new() });
+    if found.launches && found.fulfilled {
+        return Ok(Progress { over: false, refusals: Vec::new() });
     }
     let since = found.made_at.unwrap_or_else(|| DateTime::from_secs(0));
     let mut refusals: Vec<Refusal> = Vec::new();
@@ -188,25 +190,27 @@ async fn progress<S: Service>(source: &dyn ClientSource, id: &str) -> Result<Pro
             refusals.push(Refusal { pool: None, class, code: Some(code.to_owned()), message });
         }
     }
-    Ok(Progress { over, refusals })
+    // A shortage may pass; what is wrong with the request stays wrong however long the fleet tries.
+    let hopeless = refusals.iter().any(|refusal| refusal.class.verdict() == AttemptVerdict::Final);
+    Ok(Progress { over: !found.launches || (found.failing && hopeless), refusals })
 }
 
-/// Removes the record of a fleet, and the launch template that was made for its request; its hosts live on.
+/// Removes the record of a fleet, and before it the launch template that was made for its request: who dies in between leaves
+/// the fleet, which is found again. Its hosts live on.
 async fn remove<S: Service>(source: &dyn ClientSource, id: &str) -> Result<(), ProviderError> {
     let Some(found) = look::<S>(source, id).await? else { return Ok(()) };
-    if found.launches {
-        match S::delete(source.clients().await?, creates(source), id).await {
-            // It is being removed already, or launches nothing any more (4.6).
-            Err(error) if error.class == FailureClass::Busy => {
-                if look::<S>(source, id).await?.is_some_and(|fleet| fleet.launches) {
-                    return Err(error);
-                }
-            }
-            other => other?,
-        }
-    }
     launch_template::remove_of_request(source, found.templates.iter().map(String::as_str)).await;
-    Ok(())
+    if !found.launches {
+        return Ok(());
+    }
+    match S::delete(source.clients().await?, creates(source), id).await {
+        // It is being removed already, or launches nothing any more (4.6).
+        Err(error) if error.class == FailureClass::Busy => match look::<S>(source, id).await? {
+            Some(fleet) if fleet.launches => Err(error),
+            Some(_) | None => Ok(()),
+        },
+        other => other,
+    }
 }
 
 /// Lowers the target of a fleet to what it keeps, and waits until that is in force (4.5).

@@ -38,6 +38,7 @@ fn standing(fleet: FleetData) -> Option<Standing> {
             ),
         changing: fleet.fleet_state == Some(FleetStateCode::Modifying),
         fulfilled: fleet.activity_status == Some(FleetActivityStatus::Fulfilled),
+        failing: fleet.activity_status == Some(FleetActivityStatus::Error),
         made_at: fleet.create_time,
         target: target.and_then(TargetCapacitySpecification::total_target_capacity),
         on_demand_target: target.and_then(TargetCapacitySpecification::on_demand_target_capacity).unwrap_or(0),

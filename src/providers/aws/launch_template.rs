@@ -30,13 +30,15 @@ use crate::domain::request::Pool;
 use crate::domain::template::{
     CpuFeatures, FleetSettings, MetadataOptions, NativeRequest, NativeRequests, NetworkInterface, ProviderApi, Volume,
 };
-use crate::domain::{Digest, FailureClass, InstallationId};
+use crate::domain::{Digest, FailureClass, InstallationId, Timestamp};
 
 const CREATE: &str = "CreateLaunchTemplate";
 const DELETE: &str = "DeleteLaunchTemplate";
 const DESCRIBE: &str = "DescribeLaunchTemplates";
 /// How long nothing has used a template that is removed (R-38).
 const UNUSED_FOR: Duration = Duration::from_hours(24);
+/// How long a template that is used is not noted again; what is noted is in use (R-38).
+const NOTED_FOR: Duration = Duration::from_hours(1);
 const PREFIX: &str = "hostfactory-";
 /// How the name of a template ends that belongs to one request.
 const OF_REQUEST: &str = "-r";
@@ -102,8 +104,14 @@ impl OwnTemplate {
     /// # Errors
     /// [`ProviderError`] when it cannot be made.
     pub(super) async fn ensure(&self, clients: &Clients, policy: Policy) -> Result<(), ProviderError> {
-        if clients.notebook.read().await.launch_templates.contains_key(&self.name) {
-            return Ok(());
+        let now = clients.gate.clock.now();
+        match clients.notebook.read().await.launch_templates.get(&self.name) {
+            Some(noted) if *noted <= now && now.since(*noted) < NOTED_FOR => return Ok(()),
+            Some(_) => {
+                self.note(clients, now).await;
+                return Ok(());
+            }
+            None => {}
         }
         let of_the_template = TagSpecification::builder()
             .resource_type(ResourceType::LaunchTemplate)
@@ -113,7 +121,8 @@ impl OwnTemplate {
             .ec2
             .create_launch_template()
             .launch_template_name(&self.name)
-            .client_token(&self.name)
+            // A token of the name alone might be answered with a template that has been removed since.
+            .client_token(format!("{}-{}", self.name, now.as_millis()))
             .launch_template_data(self.data.clone())
             .tag_specifications(of_the_template);
         let made = retry::send(&clients.gate, CREATE, policy, || async {
@@ -126,14 +135,18 @@ impl OwnTemplate {
             Err(error) if error.code.as_deref() == Some(TAKEN) => {}
             Err(error) => return Err(error),
         }
-        let now = clients.gate.clock.now();
+        self.note(clients, now).await;
+        Ok(())
+    }
+
+    /// Notes that the template is there and in use.
+    async fn note(&self, clients: &Clients, now: Timestamp) {
         clients
             .notebook
             .edit(&mut |notes| {
                 notes.launch_templates.insert(self.name.clone(), now);
             })
             .await;
-        Ok(())
     }
 
     /// Takes in that the template is not there any more (R-37).

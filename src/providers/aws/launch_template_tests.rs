@@ -55,6 +55,32 @@ async fn templates_that_nothing_has_used_for_a_day_are_removed_and_no_others() {
     assert_eq!(swept(fleets, &["hostfactory-grid-1-used-r"]).await, ["hostfactory-grid-1-gone-r"]);
 }
 
+#[tokio::test]
+async fn a_template_that_is_used_is_noted_anew_and_made_anew_under_another_token() {
+    let fake =
+        FakeAws::new(|_| Reply::ok("<CreateLaunchTemplateResponse><launchTemplate/></CreateLaunchTemplateResponse>"));
+    fake.clock.freeze();
+    let frozen = FrozenParameters { schema: SCHEMA, ..FrozenParameters::default() };
+    let template = OwnTemplate::new(&frozen, &[], None, None, Tagging::ByTheCall);
+    let source = fake.clients();
+    let clients = source.clients().await.unwrap();
+    let noted = || {
+        let noted = fake.notebook.0.lock().unwrap().launch_templates[&template.name];
+        crate::application::ports::Clock::now(fake.clock.as_ref()).since(noted)
+    };
+    template.ensure(clients, Policy::creates(source.settings())).await.unwrap();
+    for (leap, since) in [(3_599, 3_599), (1, 0)] {
+        fake.clock.leap(leap);
+        template.ensure(clients, Policy::creates(source.settings())).await.unwrap();
+        assert_eq!(noted(), Duration::from_secs(since));
+    }
+    assert_eq!(fake.actions(), ["CreateLaunchTemplate"]);
+    template.forget(clients).await;
+    template.ensure(clients, Policy::creates(source.settings())).await.unwrap();
+    let tokens: Vec<_> = fake.seen().iter().map(|seen| seen.get("ClientToken").unwrap().to_owned()).collect();
+    assert!(tokens.len() == 2 && tokens[0] != tokens[1], "AWS may remember the template that is gone: {tokens:?}");
+}
+
 #[test]
 fn the_name_follows_from_the_content_and_from_nothing_else() {
     let frozen = |image: &str, request: &str| {

@@ -155,6 +155,17 @@ async fn matching(clients: &Clients, policy: Policy, filters: &[Filter]) -> Resu
     Ok(look(clients, policy, filters, |_| true).await?.0)
 }
 
+/// Returns the hosts with these ids, as far as AWS shows them.
+pub(super) async fn named(clients: &Clients, policy: Policy, ids: &[&str]) -> Result<Vec<Sighting>, ProviderError> {
+    let mut seen = Vec::new();
+    for batch in ids.chunks(MOST_FILTER_VALUES) {
+        let found = matching(clients, policy, &[filter("instance-id", batch.iter().copied())]).await?;
+        let asked: HashSet<&str> = batch.iter().copied().collect();
+        seen.extend(found.into_iter().filter(|sighting| asked.contains(sighting.id.as_str())));
+    }
+    Ok(seen)
+}
+
 /// Returns the hosts that were launched with `token`, and their reservation.
 pub(super) async fn launched_with(
     clients: &Clients,
@@ -260,11 +271,7 @@ impl Observation for AwsObservation {
         let mut seen = if ids.len() > MOST_BY_ID { self.listed(clients, &ids).await? } else { Vec::new() };
         let known: HashSet<String> = seen.iter().map(|sighting| sighting.id.to_string()).collect();
         let unseen: Vec<&str> = ids.into_iter().filter(|id| !known.contains(*id)).collect();
-        for batch in unseen.chunks(MOST_FILTER_VALUES) {
-            let found = matching(clients, self.policy(), &[filter("instance-id", batch.iter().copied())]).await?;
-            let asked: HashSet<&str> = batch.iter().copied().collect();
-            seen.extend(found.into_iter().filter(|sighting| asked.contains(sighting.id.as_str())));
-        }
+        seen.extend(named(clients, self.policy(), &unseen).await?);
         if seen.is_empty() && clients.gate.identity.certainty().await != Certainty::Certain {
             return Err(unconfirmed());
         }

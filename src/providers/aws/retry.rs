@@ -93,6 +93,25 @@ pub(super) async fn send<T, F, S>(
     gate: &Gate,
     call: impl Into<Call>,
     policy: Policy,
+    send_once: S,
+) -> Result<T, ProviderError>
+where
+    F: Future<Output = Result<T, ProviderError>>,
+    S: FnMut() -> F,
+{
+    send_heeding(gate, call, policy, |_| false, send_once).await
+}
+
+/// Does what [`send`] does; an answer that is a success and of which `asks_for_pause` holds slows later calls down as a refusal
+/// would.
+///
+/// # Errors
+/// Those of [`send`].
+pub(super) async fn send_heeding<T, F, S>(
+    gate: &Gate,
+    call: impl Into<Call>,
+    policy: Policy,
+    asks_for_pause: impl Fn(&T) -> bool,
     mut send_once: S,
 ) -> Result<T, ProviderError>
 where
@@ -114,7 +133,11 @@ where
         }
         let error = match tokio::time::timeout(time, send_once()).await {
             Ok(Ok(answer)) => {
-                gate.limiter.answered(call);
+                if asks_for_pause(&answer) {
+                    gate.limiter.slow_down(call).await;
+                } else {
+                    gate.limiter.answered(call);
+                }
                 return Ok(answer);
             }
             Ok(Err(error)) => with_skew(error, gate.clock.now()),

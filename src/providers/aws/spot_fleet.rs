@@ -116,6 +116,7 @@ fn standing(request: SpotFleetRequestConfig) -> Option<Standing> {
         ),
         changing: request.spot_fleet_request_state == Some(BatchState::Modifying),
         fulfilled: request.activity_status == Some(ActivityStatus::Fulfilled),
+        failing: request.activity_status == Some(ActivityStatus::Error),
         made_at: request.create_time,
         target: data.and_then(SpotFleetRequestConfigData::target_capacity),
         on_demand_target: data.and_then(SpotFleetRequestConfigData::on_demand_target_capacity).unwrap_or(0),

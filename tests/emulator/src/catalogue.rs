@@ -1,7 +1,9 @@
 //! What there is in the account before anything is launched: subnets, images, types and the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use crate::query::Parameters;
 use crate::templates::LaunchTemplate;
 
 /// The account of every emulator, until a test says otherwise.
@@ -141,6 +143,8 @@ pub(crate) struct Catalogue {
     pub(crate) launch_templates: BTreeMap<String, LaunchTemplate>,
     /// How many launch templates calls have made.
     pub(crate) templates_made: u64,
+    /// What each token of theirs was sent with, and the answer, also after the template is gone.
+    pub(crate) template_tokens: BTreeMap<String, (Arc<Parameters>, String)>,
 }
 
 impl Default for Catalogue {
@@ -160,6 +164,7 @@ impl Default for Catalogue {
             parameters: PARAMETERS.map(|name| parameter(name, IMAGES[0])).into(),
             launch_templates: [(LAUNCH_TEMPLATE.to_owned(), template)].into(),
             templates_made: 0,
+            template_tokens: BTreeMap::new(),
         };
         for (id, zone) in SUBNETS.into_iter().zip('a'..) {
             catalogue.add_subnet(id, zone, FREE_ADDRESSES);

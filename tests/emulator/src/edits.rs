@@ -124,6 +124,8 @@ pub enum Edit {
     RebalanceGroup { group: String },
     /// Sets the desired number of a group, as somebody else would, whatever the bounds.
     ResizeGroup { group: String, units: u32 },
+    /// Sets the least number of a group, as somebody else would.
+    GroupMinimum { group: String, units: u32 },
     /// Calls with this access key are expired, or are not.
     ExpireCredentials { access_key: String, on: bool },
     /// The service's clock is so many seconds ahead of the host's, and signatures older than 15 minutes are expired;
@@ -286,6 +288,7 @@ pub(crate) fn apply(world: &mut World, edit: Edit) -> Result<(), String> {
         Edit::RefreshGroup { group, on } => group_edits::refresh(world, &group, on)?,
         Edit::RebalanceGroup { group } => group_edits::rebalance(world, &group)?,
         Edit::ResizeGroup { group, units } => group_edits::resize(world, &group, units)?,
+        Edit::GroupMinimum { group, units } => group_edits::minimum(world, &group, units)?,
         Edit::ExpireCredentials { access_key, on } => toggle(&mut world.expired_keys, access_key, on),
         Edit::Skew { seconds } => world.skew = seconds.map(|seconds| seconds.saturating_mul(1_000)),
         Edit::Account { id } => world.account = id,

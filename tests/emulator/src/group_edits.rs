@@ -73,6 +73,18 @@ pub(crate) fn resize(world: &mut World, group: &str, units: u32) -> Result<(), S
     Ok(())
 }
 
+/// Sets the least number.
+///
+/// # Errors
+/// There is no such group.
+pub(crate) fn minimum(world: &mut World, group: &str, units: u32) -> Result<(), String> {
+    let id = named(world, group)?;
+    if let Some(group) = world.groups.get_mut(id) {
+        group.min = units;
+    }
+    Ok(())
+}
+
 /// Deletes a group; `by` ends its hosts with it.
 pub(crate) fn delete(world: &mut World, id: GroupId, by: Option<Actor>) {
     let Some(group) = world.groups.get(id) else { return };

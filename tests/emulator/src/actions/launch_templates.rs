@@ -43,7 +43,7 @@ pub(super) fn mismatch() -> Refusal {
     Refusal::new("IdempotentParameterMismatch", text)
 }
 
-/// `CreateLaunchTemplate`: once for each token; what the data says is not looked at.
+/// `CreateLaunchTemplate`: once for each token, whatever became of the template; what the data says is not looked at.
 pub(super) fn create(context: &mut Context<'_>) -> Result<String, Refusal> {
     let parameters = Arc::clone(context.parameters);
     let name = parameters.required("LaunchTemplateName")?;
@@ -57,14 +57,8 @@ pub(super) fn create(context: &mut Context<'_>) -> Result<String, Refusal> {
     let mut tags = tags::specified_below(&parameters, "TagSpecification", &["launch-template"])?;
     context.dry_run()?;
     let catalogue = &mut context.world.catalogue;
-    let made_with = |template: &LaunchTemplate| template.notes.get(&1).map(|note| Arc::clone(&note.parameters));
-    if token.is_some() {
-        let mut all = catalogue.launch_templates.iter();
-        let earlier = all.find(|(_, one)| made_with(one).is_some_and(|made| made.get("ClientToken") == token));
-        if let Some((id, template)) = earlier {
-            let same = made_with(template).is_some_and(|made| made == parameters);
-            return if same { Ok(answer(id, template)) } else { Err(mismatch()) };
-        }
+    if let Some((made, answer)) = token.and_then(|token| catalogue.template_tokens.get(token)) {
+        return if *made == parameters { Ok(answer.clone()) } else { Err(mismatch()) };
     }
     if catalogue.template_called(name).is_ok() {
         let text = "Launch template name already in use.";
@@ -82,7 +76,11 @@ pub(super) fn create(context: &mut Context<'_>) -> Result<String, Refusal> {
     let description = parameters.get("VersionDescription").map(str::to_owned);
     template.add(data, Some(Note { description, created, parameters: Arc::clone(&parameters) }));
     let answer = answer(&id, &template);
-    context.world.catalogue.launch_templates.insert(id, template);
+    let catalogue = &mut context.world.catalogue;
+    catalogue.launch_templates.insert(id, template);
+    if let Some(token) = token {
+        catalogue.template_tokens.insert(token.to_owned(), (Arc::clone(&parameters), answer.clone()));
+    }
     Ok(answer)
 }
 

@@ -104,6 +104,9 @@ pub(super) fn why_not(member: &str) -> &'static str {
         "LaunchTemplate" | "LaunchConfigurationName" | "InstanceId" => {
             "a launch template is named by launchTemplateId, or written in launchTemplateSpec; remove it"
         }
+        "OnDemandBaseCapacity" | "OnDemandPercentageAboveBaseCapacity" => {
+            "how many hosts are on demand is set by percentOnDemand; remove it"
+        }
         "InstanceMarketOptions" => "the market is set by priceType and maxSpotPrice; remove it",
         "AutoScalingGroupName" => "the name tells the group's request; remove it",
         "ValidFrom" | "ValidUntil" => "set spotFleetRequestExpiry, and remove it",

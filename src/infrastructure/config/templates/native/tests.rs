@@ -144,6 +144,18 @@ fn what_would_change_tokens_counts_tags_or_the_fate_of_hosts_is_refused() {
             r#"{"MixedInstancesPolicy": {"LaunchTemplate": {"Overrides": []}}}"#,
             "launchTemplateId",
         ),
+        (
+            GROUP,
+            "providerApiSpec",
+            r#"{"MixedInstancesPolicy": {"InstancesDistribution": {"OnDemandBaseCapacity": 2}}}"#,
+            "percentOnDemand",
+        ),
+        (
+            GROUP,
+            "providerApiSpec",
+            r#"{"InstanceLifecyclePolicy": {"RetentionTriggers": {"TerminateHookAbandon": "retain"}}}"#,
+            "hosts end when",
+        ),
     ] {
         let reason = read(way, &format!(r#""{field}": {document}"#)).unwrap_err();
         assert!(reason.contains(word), "{document}: {reason}");
