@@ -36,12 +36,7 @@ macro_rules! text_id {
             type Err = DomainError;
 
             fn from_str(text: &str) -> Result<Self, DomainError> {
-                let check: fn(&str) -> bool = $check;
-                if check(text) {
-                    Ok(Self(text.to_owned()))
-                } else {
-                    Err(DomainError::validation($field, format!("{} is not {}", shown(text), $rule)))
-                }
+                text.to_owned().try_into()
             }
         }
 
@@ -49,7 +44,12 @@ macro_rules! text_id {
             type Error = DomainError;
 
             fn try_from(text: String) -> Result<Self, DomainError> {
-                text.parse()
+                let check: fn(&str) -> bool = $check;
+                if check(&text) {
+                    Ok(Self(text))
+                } else {
+                    Err(DomainError::validation($field, format!("{} is not {}", shown(&text), $rule)))
+                }
             }
         }
 

@@ -4,6 +4,7 @@ mod archive;
 mod checksum;
 mod examine;
 mod folder;
+mod glance;
 mod installation;
 mod json;
 mod lists;

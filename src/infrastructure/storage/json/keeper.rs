@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use shaku::Component;
 
 use super::cursor;
-use super::document::{self, Damage, Events};
+use super::document::{self, Damage};
 use super::store::{DELIVERED, LIMIT, STORE};
 use crate::application::StorageError;
 use crate::application::ports::{Recovery, StoreKeeper, StoreReport};
@@ -55,7 +55,7 @@ impl Form for Json {
             Err(StorageError::Corrupt { what, .. }) => return Err(Unreadable::Damaged(what)),
             Err(error) => return Err(Unreadable::Error(error)),
         };
-        match document::decode(&text, Events::Read) {
+        match document::decode(&text) {
             Ok((state, schema)) => Ok(Whole { state, schema, delivered: None, findings: Vec::new() }),
             Err(damage @ Damage::Newer(_)) => Err(Unreadable::Newer(format!("{} {damage}", path.display()))),
             Err(damage) => Err(Unreadable::Damaged(format!("{} {damage}", path.display()))),

@@ -2,8 +2,9 @@
 //!
 //! Invariant: what comes from the command line is bound, never part of a statement.
 
+use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, Rows, params_from_iter};
 use serde::de::DeserializeOwned;
 
 use super::error::Fault;
@@ -12,7 +13,9 @@ use crate::application::ports::{EventFilter, MachineFilter, MachineSort, Request
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::Machine;
 use crate::domain::request::Request;
-use crate::domain::{MachineId, RequestId, RequestKind, TemplateId, Timestamp};
+use crate::domain::{RequestKind, TemplateId, Timestamp};
+use crate::infrastructure::storage::glance::Member;
+use crate::infrastructure::storage::lists::{EventGlance, fits_event};
 
 /// Conditions that must hold together, and what is bound to their places.
 #[derive(Default)]
@@ -48,25 +51,54 @@ impl Conditions {
         if self.texts.is_empty() { "1".to_owned() } else { self.texts.join(" AND ") }
     }
 
-    fn read<T: DeserializeOwned>(
+    fn rows<T>(
         mut self,
         connection: &Connection,
         table: &str,
         key: &str,
         order: &str,
-        limit: usize,
-    ) -> Result<Vec<T>, Fault> {
+        limit: Option<usize>,
+        read: impl FnOnce(&mut Rows<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, Fault> {
         let query =
             format!("SELECT {key}, document, checksum FROM {table} WHERE {} ORDER BY {order} LIMIT ?", self.whole());
-        self.values.push(Value::from(i64::try_from(limit).unwrap_or(i64::MAX)));
+        // Less than none is no limit.
+        self.values.push(Value::from(limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX))));
         let mut statement = connection.prepare(&query)?;
-        let found = statement.query_map(params_from_iter(self.values), |row| rows::document(table, row))?;
-        Ok(found.collect::<Result<_, _>>()?)
+        Ok(read(&mut statement.query(params_from_iter(self.values))?)?)
     }
+
+    fn read<T: DeserializeOwned>(
+        self,
+        connection: &Connection,
+        table: &str,
+        order: &str,
+        limit: usize,
+    ) -> Result<Vec<T>, Fault> {
+        self.rows(connection, table, "id", order, Some(limit), |rows| {
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                found.push(rows::document(table, row)?);
+            }
+            Ok(found)
+        })
+    }
+}
+
+/// Gives SQLite a function that returns a member of a document, where `json_extract` would build a tree of the whole.
+fn offer(connection: &Connection, function: &str, member: &str) -> Result<(), Fault> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    let member = Member::named(member);
+    connection.create_scalar_function(function, 1, flags, move |arguments| {
+        Ok(member.word(arguments.get_raw(0).as_str()?.as_bytes()).map(ToOwned::to_owned))
+    })?;
+    Ok(())
 }
 
 /// Finds what [`crate::infrastructure::storage::StoreState::list_requests`] does.
 pub(super) fn requests(connection: &Connection, filter: &RequestFilter) -> Result<Vec<Request>, Fault> {
+    offer(connection, "status_of", "status")?;
+    offer(connection, "template_of", "templateId")?;
     let mut conditions = Conditions::default();
     if !filter.statuses.is_empty() {
         // The column has an index; the word stands in the document alone.
@@ -75,35 +107,35 @@ pub(super) fn requests(connection: &Connection, filter: &RequestFilter) -> Resul
         if let [one] = settled.as_slice() {
             conditions.add("settled = ?", Some(i64::from(*one)));
         }
-        conditions.one_of("json_extract(document, '$.status')", filter.statuses.iter().map(|s| s.word().to_owned()));
+        conditions.one_of("status_of(document)", filter.statuses.iter().map(|s| s.word().to_owned()));
     }
     let prefix = |kind| match kind {
         RequestKind::Acquire => "req-".to_owned(),
         RequestKind::Return => "ret-".to_owned(),
     };
     conditions.add("substr(id, 1, 4) = ?", filter.kind.map(prefix));
-    conditions
-        .add("json_extract(document, '$.body.templateId') = ?", filter.template.as_ref().map(TemplateId::to_string));
+    conditions.add("template_of(document) = ?", filter.template.as_ref().map(TemplateId::to_string));
     conditions.add("changed_at >= ?", filter.changed_since.map(Timestamp::as_millis));
     let order = match filter.sort {
         RequestSort::Created => time("created_at", filter.reversed),
         RequestSort::Changed => time("changed_at", filter.reversed),
         RequestSort::Id => word("id", filter.reversed),
-        RequestSort::Status => word("json_extract(document, '$.status')", filter.reversed),
-        RequestSort::Template => word("COALESCE(json_extract(document, '$.body.templateId'), '')", filter.reversed),
+        RequestSort::Status => word("status_of(document)", filter.reversed),
+        RequestSort::Template => word("COALESCE(template_of(document), '')", filter.reversed),
     };
-    let found = conditions.read(connection, "requests", "id", &order, filter.limit)?;
+    let found = conditions.read(connection, "requests", &order, filter.limit)?;
     Ok(found.into_iter().map(Request::from_snapshot).collect())
 }
 
 /// Finds what [`crate::infrastructure::storage::StoreState::list_machines`] does.
 pub(super) fn machines(connection: &Connection, filter: &MachineFilter) -> Result<Vec<Machine>, Fault> {
+    offer(connection, "return_of", "returnId")?;
     let mut conditions = Conditions::default();
     conditions.one_of("status", filter.statuses.iter().map(|status| status.word().to_owned()));
     conditions.add("template_id = ?", filter.template.as_ref().map(TemplateId::to_string));
     let column = |kind| match kind {
         RequestKind::Acquire => "request_id = ?",
-        RequestKind::Return => "json_extract(document, '$.returnId') = ?",
+        RequestKind::Return => "return_of(document) = ?",
     };
     if let Some(request) = &filter.request {
         conditions.add(column(request.kind()), Some(request.to_string()));
@@ -119,7 +151,7 @@ pub(super) fn machines(connection: &Connection, filter: &MachineFilter) -> Resul
         MachineSort::Template => word("COALESCE(template_id, '')", filter.reversed),
         MachineSort::Request => word("COALESCE(request_id, '')", filter.reversed),
     };
-    let found = conditions.read(connection, "machines", "id", &order, filter.limit)?;
+    let found = conditions.read(connection, "machines", &order, filter.limit)?;
     Ok(found.into_iter().map(Machine::from_snapshot).collect())
 }
 
@@ -128,18 +160,19 @@ pub(super) fn events(connection: &Connection, filter: &EventFilter) -> Result<Ve
     let mut conditions = Conditions::default();
     conditions.add("sequence > ?", (filter.after > 0).then(|| rows::signed(filter.after)));
     conditions.add("at >= ?", filter.since.map(Timestamp::as_millis));
-    let requests = filter.requests.iter().map(RequestId::to_string);
-    let machines = filter.machines.iter().map(MachineId::to_string);
-    let about = [
-        conditions.choice("json_extract(document, '$.fact.requestId')", requests),
-        conditions.choice("json_extract(document, '$.fact.machineId')", machines),
-    ];
-    let about: Vec<String> = about.into_iter().flatten().collect();
-    if !about.is_empty() {
-        conditions.texts.push(format!("({})", about.join(" OR ")));
-    }
-    conditions.one_of("json_extract(document, '$.fact.type')", filter.names.iter().cloned());
-    let mut found = conditions.read(connection, "events", "CAST(sequence AS TEXT)", "sequence DESC", filter.limit)?;
+    let glance = EventGlance::new(filter);
+    // What an event is about stands in its document alone; those that are not asked for are not read.
+    let mut found = conditions.rows(connection, "events", "CAST(sequence AS TEXT)", "sequence DESC", None, |rows| {
+        let mut found: Vec<EventEnvelope> = Vec::new();
+        while found.len() < filter.limit
+            && let Some(row) = rows.next()?
+        {
+            if glance.may_fit(row.get_ref(1)?.as_str()?.as_bytes()) {
+                found.extend(Some(rows::document("events", row)?).filter(|event| fits_event(filter, event)));
+            }
+        }
+        Ok(found)
+    })?;
     found.reverse();
     Ok(found)
 }
