@@ -53,7 +53,10 @@ mod tests {
         });
         let text = text.to_string();
         let word = |name: &str| Member::named(name).word(text.as_bytes()).map(ToOwned::to_owned);
-        assert_eq!((word("status"), word("n"), word("version"), word("stat")), (Some("running".to_owned()), None, None, None));
+        assert_eq!(
+            (word("status"), word("n"), word("version"), word("stat")),
+            (Some("running".to_owned()), None, None, None)
+        );
         assert_eq!(word("a"), None, "what is escaped is no word");
         let number = |name: &str| Member::named(name).number(text.as_bytes());
         assert_eq!((number("version"), number("status"), number("x")), (Some(12), None, None));

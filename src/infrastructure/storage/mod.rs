@@ -11,6 +11,7 @@ mod lists;
 mod memory;
 mod mover;
 mod notebook;
+mod outline;
 mod place;
 mod rules;
 #[cfg(feature = "sqlite")]

@@ -30,8 +30,8 @@ use crate::domain::{Digest, HostName, MachineId, RequestId, TemplateId, Timestam
 use crate::infrastructure::file_system::FileSystem;
 use crate::infrastructure::files::{self, Access, Durability, Identity};
 use crate::infrastructure::lock::FileLock;
-use crate::infrastructure::storage::glance::Member;
 use crate::infrastructure::storage::folder::{self, LOCK_TIMEOUT, RETENTION, lock};
+use crate::infrastructure::storage::glance::Member;
 use crate::infrastructure::storage::place::{self, LOCK};
 use crate::infrastructure::storage::{StoreState, rules, strategy};
 
@@ -130,9 +130,7 @@ impl JsonStore {
             match kept {
                 // Without the cache's share, the state is changed in place rather than copied.
                 Kept::Whole(state) => Arc::unwrap_or_clone(state),
-                Kept::Text(text) => {
-                    document::decode_checked(text.bytes()).map_err(|damage| self.damaged(&damage))?.0
-                }
+                Kept::Text(text) => document::decode_checked(text.bytes()).map_err(|damage| self.damaged(&damage))?.0,
             },
             former,
         ))

@@ -155,7 +155,9 @@ impl Text {
         let sequence = Member::named("sequence");
         let is_after = |entry: &Entry<'_>| sequence.number(entry.document).is_none_or(|number| number > filter.after);
         let mut found = Vec::new();
-        for entry in self.entries(Part::Events).rev().take_while(is_after).filter(|entry| glance.may_fit(entry.document)) {
+        for entry in
+            self.entries(Part::Events).rev().take_while(is_after).filter(|entry| glance.may_fit(entry.document))
+        {
             if found.len() >= filter.limit {
                 break;
             }

@@ -4,7 +4,7 @@
 
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
-use rusqlite::{Connection, Rows, params_from_iter};
+use rusqlite::{Connection, params_from_iter};
 use serde::de::DeserializeOwned;
 
 use super::error::Fault;
@@ -51,37 +51,26 @@ impl Conditions {
         if self.texts.is_empty() { "1".to_owned() } else { self.texts.join(" AND ") }
     }
 
-    fn rows<T>(
-        mut self,
-        connection: &Connection,
-        table: &str,
-        key: &str,
-        order: &str,
-        limit: Option<usize>,
-        read: impl FnOnce(&mut Rows<'_>) -> rusqlite::Result<T>,
-    ) -> Result<T, Fault> {
-        let query =
-            format!("SELECT {key}, document, checksum FROM {table} WHERE {} ORDER BY {order} LIMIT ?", self.whole());
-        // Less than none is no limit.
-        self.values.push(Value::from(limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX))));
-        let mut statement = connection.prepare(&query)?;
-        Ok(read(&mut statement.query(params_from_iter(self.values))?)?)
-    }
-
+    /// Returns the documents that fit, in this order. The places of rows are ordered first: SQLite would carry the documents
+    /// through its sorter.
     fn read<T: DeserializeOwned>(
-        self,
+        mut self,
         connection: &Connection,
         table: &str,
         order: &str,
         limit: usize,
     ) -> Result<Vec<T>, Fault> {
-        self.rows(connection, table, "id", order, Some(limit), |rows| {
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                found.push(rows::document(table, row)?);
-            }
-            Ok(found)
-        })
+        // Another process may write between the queries: all see the same moment.
+        let connection = connection.unchecked_transaction()?;
+        self.values.push(Value::from(i64::try_from(limit).unwrap_or(i64::MAX)));
+        let query = format!("SELECT rowid FROM {table} WHERE {} ORDER BY {order} LIMIT ?", self.whole());
+        let places = connection
+            .prepare(&query)?
+            .query_map(params_from_iter(self.values), |row| row.get::<_, i64>(0))?
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut row = connection.prepare(&format!("SELECT id, document, checksum FROM {table} WHERE rowid = ?"))?;
+        let found = places.into_iter().map(|place| row.query_row([place], |row| rows::document(table, row)));
+        Ok(found.collect::<Result<_, _>>()?)
     }
 }
 
@@ -161,18 +150,21 @@ pub(super) fn events(connection: &Connection, filter: &EventFilter) -> Result<Ve
     conditions.add("sequence > ?", (filter.after > 0).then(|| rows::signed(filter.after)));
     conditions.add("at >= ?", filter.since.map(Timestamp::as_millis));
     let glance = EventGlance::new(filter);
+    let query = format!(
+        "SELECT CAST(sequence AS TEXT), document, checksum FROM events WHERE {} ORDER BY sequence DESC",
+        conditions.whole()
+    );
+    let mut statement = connection.prepare(&query)?;
+    let mut rows = statement.query(params_from_iter(conditions.values))?;
+    let mut found: Vec<EventEnvelope> = Vec::new();
     // What an event is about stands in its document alone; those that are not asked for are not read.
-    let mut found = conditions.rows(connection, "events", "CAST(sequence AS TEXT)", "sequence DESC", None, |rows| {
-        let mut found: Vec<EventEnvelope> = Vec::new();
-        while found.len() < filter.limit
-            && let Some(row) = rows.next()?
-        {
-            if glance.may_fit(row.get_ref(1)?.as_str()?.as_bytes()) {
-                found.extend(Some(rows::document("events", row)?).filter(|event| fits_event(filter, event)));
-            }
+    while found.len() < filter.limit
+        && let Some(row) = rows.next()?
+    {
+        if glance.may_fit(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?.as_bytes()) {
+            found.extend(Some(rows::document("events", row)?).filter(|event| fits_event(filter, event)));
         }
-        Ok(found)
-    })?;
+    }
     found.reverse();
     Ok(found)
 }
