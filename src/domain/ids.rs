@@ -7,7 +7,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 use super::DomainError;
@@ -21,9 +21,15 @@ fn shown(text: &str) -> String {
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $field:literal, $rule:literal, $check:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
         pub struct $name(String);
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
 
         impl $name {
             /// Returns the text of the id.
@@ -36,12 +42,7 @@ macro_rules! text_id {
             type Err = DomainError;
 
             fn from_str(text: &str) -> Result<Self, DomainError> {
-                let check: fn(&str) -> bool = $check;
-                if check(text) {
-                    Ok(Self(text.to_owned()))
-                } else {
-                    Err(DomainError::validation($field, format!("{} is not {}", shown(text), $rule)))
-                }
+                text.to_owned().try_into()
             }
         }
 
@@ -49,7 +50,12 @@ macro_rules! text_id {
             type Error = DomainError;
 
             fn try_from(text: String) -> Result<Self, DomainError> {
-                text.parse()
+                let check: fn(&str) -> bool = $check;
+                if check(&text) {
+                    Ok(Self(text))
+                } else {
+                    Err(DomainError::validation($field, format!("{} is not {}", shown(&text), $rule)))
+                }
             }
         }
 

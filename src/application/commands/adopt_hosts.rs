@@ -10,7 +10,7 @@ use tracing::warn;
 use crate::application::ApplicationError;
 use crate::application::engine::EngineSource;
 use crate::application::message::{Command, Handler, Message};
-use crate::application::ports::{Changes, Condition, StoreKeeper};
+use crate::application::ports::{Changes, Condition, Depth, StoreKeeper};
 use crate::domain::machine::Machine;
 use crate::domain::{MachineId, RequestId};
 
@@ -65,7 +65,7 @@ impl Handler<AdoptHosts> for AdoptHostsHandler {
         let engine = self.engine.engine();
         let listed = engine.list_ours().await?;
         let mut report = AdoptReport { listed: listed.len(), ..AdoptReport::default() };
-        if self.keeper.examine().await?.condition == Condition::Missing {
+        if self.keeper.examine(Depth::Outline).await?.condition == Condition::Missing {
             self.keeper.begin_anew().await?;
             warn!("the store was missing and is begun anew");
             report.began_anew = true;

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::application::StorageError;
-use crate::application::ports::{Recovery, RequestRepository, StoreReport};
+use crate::application::ports::{Depth, Recovery, RequestRepository, StoreReport};
 use crate::application::testing::World;
 use crate::domain::request::RequestStatus;
 use crate::domain::{FailureClass, Timestamp};
@@ -16,7 +16,7 @@ struct Keeper(Mutex<Condition>);
 
 #[async_trait]
 impl StoreKeeper for Keeper {
-    async fn examine(&self) -> Result<StoreReport, StorageError> {
+    async fn examine(&self, _: Depth) -> Result<StoreReport, StorageError> {
         Ok(StoreReport {
             strategy: "memory",
             path: "store".into(),

@@ -32,7 +32,7 @@ pub use installation::Installation;
 pub use instance_types::{InstanceTypeSource, InstanceTypes, OfferedTypes};
 pub use listings::{EventFilter, Listings, MachineFilter, MachineSort, RequestFilter, RequestSort};
 pub use notebook::Notebook;
-pub use store_keeper::{Condition, Contents, Recovery, StoreCopy, StoreKeeper, StoreReport};
+pub use store_keeper::{Condition, Contents, Depth, Recovery, StoreCopy, StoreKeeper, StoreReport};
 pub use store_mover::{Archive, Moved, Present, StoreMover};
 pub use unit_of_work::{
     Admission, Changes, MachineRepository, Purged, RequestRepository, TemplateRepository, UnitOfWork,

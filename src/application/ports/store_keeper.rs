@@ -43,6 +43,15 @@ impl Condition {
     }
 }
 
+/// How closely a store is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Every document passes by and its checksum is compared. Copies are not looked at.
+    Outline,
+    /// Every document is read, indexes and columns are compared with them, and every copy is looked at in the same way.
+    Everything,
+}
+
 /// What is in a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contents {
@@ -62,8 +71,8 @@ pub struct Contents {
     pub next_sequence: u64,
     /// When something was last committed.
     pub last_commit: Option<Timestamp>,
-    /// A checksum over all of it: equal for equal contents, in whatever store.
-    pub digest: u64,
+    /// A checksum over all of it: equal for equal contents, in whatever store. Unset when the documents were not read.
+    pub digest: Option<u64>,
 }
 
 /// A copy of the store.
@@ -118,11 +127,11 @@ pub struct Recovery {
 /// Looks after the store as a whole.
 #[async_trait]
 pub trait StoreKeeper: Interface {
-    /// Reads the whole store and every copy. Damage is in the report, never an error.
+    /// Looks at the store. Damage is in the report, never an error.
     ///
     /// # Errors
     /// [`StorageError`] when another process holds the store, or the folder cannot be looked at.
-    async fn examine(&self) -> Result<StoreReport, StorageError>;
+    async fn examine(&self, depth: Depth) -> Result<StoreReport, StorageError>;
 
     /// Puts the newest whole copy in place of a store that is damaged or missing. Implementations MUST NOT delete
     /// anything: what was damaged is moved away under a name that tells when. Without `act` nothing is changed.

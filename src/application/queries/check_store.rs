@@ -7,11 +7,14 @@ use shaku::Component;
 
 use crate::application::ApplicationError;
 use crate::application::message::{Handler, Message, Query};
-use crate::application::ports::{StoreKeeper, StoreReport};
+use crate::application::ports::{Depth, StoreKeeper, StoreReport};
 
 /// Asks how the store and its copies are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CheckStore;
+pub struct CheckStore {
+    /// How closely to look.
+    pub depth: Depth,
+}
 
 impl Message for CheckStore {
     const NAME: &'static str = "CheckStore";
@@ -30,7 +33,7 @@ pub struct CheckStoreHandler {
 
 #[async_trait]
 impl Handler<CheckStore> for CheckStoreHandler {
-    async fn handle(&self, _: CheckStore) -> Result<StoreReport, ApplicationError> {
-        Ok(self.keeper.examine().await?)
+    async fn handle(&self, query: CheckStore) -> Result<StoreReport, ApplicationError> {
+        Ok(self.keeper.examine(query.depth).await?)
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::attempt::words_for;
+use super::attempt_parts::Pools;
 use super::{Attempt, AttemptState, Pool, Verdict};
 use crate::domain::failure::AttemptVerdict;
 use crate::domain::machine::{Machine, MachineStatus};
@@ -47,20 +48,8 @@ impl LaunchPlan {
 
 /// Stores of schema 2 have a list of pools, each of which was asked alone.
 fn pools_or_tiers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Vec<Pool>>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Tier {
-        Several(Vec<Pool>),
-        One(Pool),
-    }
-    let tiers = Vec::<Tier>::deserialize(deserializer)?;
-    Ok(tiers
-        .into_iter()
-        .map(|tier| match tier {
-            Tier::Several(pools) => pools,
-            Tier::One(pool) => vec![pool],
-        })
-        .collect())
+    let tiers = Vec::<Pools>::deserialize(deserializer)?;
+    Ok(tiers.into_iter().map(|tier| tier.0).collect())
 }
 
 /// The frozen verdict over one host of a settled request.

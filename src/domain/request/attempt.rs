@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
+use super::attempt_parts::Parts;
 use crate::domain::failure::AttemptVerdict;
 use crate::domain::template::PriceType;
 use crate::domain::{ClientToken, FailureClass, Timestamp};
@@ -60,7 +61,7 @@ impl fmt::Display for Pool {
 }
 
 /// How an attempt stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "camelCase")]
 pub enum AttemptState {
     /// Written down; perhaps sent, perhaps not; the outcome is not known. Only the same token may be sent.
@@ -98,12 +99,11 @@ pub enum AttemptState {
 
 /// One create call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", try_from = "Parts")]
 pub struct Attempt {
     /// Its number within the request, from 1; a changed parameter is a new number.
     pub number: u32,
     /// Where it asks: one pool, or several among which the cloud chooses.
-    #[serde(alias = "pool", deserialize_with = "one_or_several")]
     pub pools: Vec<Pool>,
     /// How many capacity units it asks for; where nothing is weighted, a host is one.
     pub count: u32,
@@ -191,18 +191,4 @@ impl Attempt {
         matches!(&self.state, AttemptState::Launched { hosts, refusals, .. }
             if *hosts < self.count && !refusals.iter().any(|refusal| refusal.class.verdict() == AttemptVerdict::NextPool))
     }
-}
-
-/// Stores of schema 2 have one pool.
-fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Pool>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Pools {
-        Several(Vec<Pool>),
-        One(Pool),
-    }
-    Ok(match Pools::deserialize(deserializer)? {
-        Pools::Several(pools) => pools,
-        Pools::One(pool) => vec![pool],
-    })
 }

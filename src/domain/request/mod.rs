@@ -2,6 +2,8 @@
 
 mod acquire;
 mod attempt;
+mod attempt_parts;
+mod body;
 mod cancelling;
 mod event;
 mod give_back;
@@ -14,9 +16,10 @@ mod taking_over;
 
 pub use acquire::{Acquire, LaunchPlan, Outcome};
 pub use attempt::{Attempt, AttemptState, Pool, Refusal};
+pub use body::Body;
 pub use cancelling::CANCELLED;
 pub use event::RequestEvent;
 pub use give_back::{Return, ReturnItem};
 pub use policy::{OverMaximum, PartialStatus, RequestPolicy, Verdict};
-pub use request::{Body, Request, RequestSnapshot};
+pub use request::{Request, RequestSnapshot};
 pub use status::RequestStatus;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attempt::words_for;
 use super::{
-    Acquire, CANCELLED, LaunchPlan, Outcome, PartialStatus, RequestEvent, RequestPolicy, RequestStatus, Return,
+    Acquire, Body, CANCELLED, LaunchPlan, Outcome, PartialStatus, RequestEvent, RequestPolicy, RequestStatus, Return,
     ReturnItem, Verdict,
 };
 use crate::domain::machine::{Machine, MachineStatus};
@@ -14,17 +14,6 @@ use crate::domain::template::Template;
 use crate::domain::{
     AccountName, DomainError, InstallationId, MachineCount, MachineId, Moment, RequestId, Timestamp, Version,
 };
-
-/// What a request is for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase")]
-#[expect(clippy::large_enum_variant, reason = "a call has few requests at a time")]
-pub enum Body {
-    /// To get hosts.
-    Acquire(Acquire),
-    /// To give hosts back.
-    Return(Return),
-}
 
 /// A request as a store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

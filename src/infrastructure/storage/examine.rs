@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::place::{Place, beside};
 use super::{StoreState, checksum, rules};
 use crate::application::StorageError;
-use crate::application::ports::{Condition, Contents, Recovery, StoreCopy, StoreReport};
+use crate::application::ports::{Condition, Contents, Depth, Recovery, StoreCopy, StoreReport};
 use crate::domain::Timestamp;
 use crate::infrastructure::files;
 
@@ -41,6 +41,9 @@ pub(super) trait Form: Sync {
     /// Reads the store, or a copy of it, at `path`, where there is a file.
     fn read(&self, path: &Path) -> Result<Whole, Unreadable>;
 
+    /// Returns what is in the store at `path` without reading its documents, if that can be told.
+    fn outline(&self, path: &Path) -> Result<Option<Contents>, Unreadable>;
+
     /// Counts the requests and machines of a damaged store.
     fn count(&self, path: &Path) -> Option<(usize, usize)>;
 
@@ -57,7 +60,7 @@ pub(super) trait Form: Sync {
 }
 
 /// Looks at the store at `path` and at everything kept beside it.
-pub(super) fn examine<F: Form>(form: &F, path: &Path) -> Result<StoreReport, StorageError> {
+pub(super) fn examine<F: Form>(form: &F, path: &Path, depth: Depth) -> Result<StoreReport, StorageError> {
     let mut report = StoreReport {
         strategy: F::PLACE.strategy,
         path: path.to_owned(),
@@ -77,7 +80,7 @@ pub(super) fn examine<F: Form>(form: &F, path: &Path) -> Result<StoreReport, Sto
                 report.condition = Condition::NeverMade;
             }
         }
-        Ok(Some(_)) => look_inside(form, path, &mut report)?,
+        Ok(Some(_)) => look_inside(form, path, depth, &mut report)?,
         Err(error) => {
             report.condition = Condition::Damaged;
             report.findings.push(StorageError::from(error).to_string());
@@ -89,11 +92,9 @@ pub(super) fn examine<F: Form>(form: &F, path: &Path) -> Result<StoreReport, Sto
         }
     }
     for (copy, age) in F::PLACE.copies_of(path) {
-        let contents = match form.read(&copy) {
-            Ok(whole) if whole.findings.is_empty() => Ok(contents_of(&whole, None)),
-            Ok(whole) => Err(whole.findings.join("; ")),
-            Err(Unreadable::Newer(finding) | Unreadable::Damaged(finding)) => Err(finding),
-            Err(Unreadable::Error(error)) => Err(error.to_string()),
+        let contents = match depth {
+            Depth::Outline => Err("it was not looked at".to_owned()),
+            Depth::Everything => contents_of_copy(form, &copy),
         };
         let bytes = fs::symlink_metadata(&copy).map_or(0, |found| found.len());
         report.copies.push(StoreCopy { path: copy, bytes, age, contents });
@@ -101,8 +102,29 @@ pub(super) fn examine<F: Form>(form: &F, path: &Path) -> Result<StoreReport, Sto
     Ok(report)
 }
 
-fn look_inside<F: Form>(form: &F, path: &Path, report: &mut StoreReport) -> Result<(), StorageError> {
-    match form.read(path) {
+fn contents_of_copy<F: Form>(form: &F, copy: &Path) -> Result<Contents, String> {
+    match form.read(copy) {
+        Ok(whole) if whole.findings.is_empty() => Ok(contents_of(&whole, None)),
+        Ok(whole) => Err(whole.findings.join("; ")),
+        Err(Unreadable::Newer(finding) | Unreadable::Damaged(finding)) => Err(finding),
+        Err(Unreadable::Error(error)) => Err(error.to_string()),
+    }
+}
+
+fn look_inside<F: Form>(form: &F, path: &Path, depth: Depth, report: &mut StoreReport) -> Result<(), StorageError> {
+    let outlined = match depth {
+        Depth::Outline => form.outline(path),
+        Depth::Everything => Ok(None),
+    };
+    let read = match outlined {
+        Ok(None) => form.read(path),
+        Ok(contents) => {
+            report.contents = contents;
+            return Ok(());
+        }
+        Err(unreadable) => Err(unreadable),
+    };
+    match read {
         Ok(whole) => {
             let next = whole.state.next_sequence;
             let delivered = whole.delivered.or_else(|| form.delivered(path, next)).unwrap_or(0);
@@ -129,7 +151,7 @@ fn look_inside<F: Form>(form: &F, path: &Path, report: &mut StoreReport) -> Resu
 
 /// Puts the newest whole copy in place of the store at `path`. The lock is held.
 pub(super) fn recover<F: Form>(form: &F, path: &Path, at: Timestamp, act: bool) -> Result<Recovery, StorageError> {
-    let found = examine(form, path)?;
+    let found = examine(form, path, Depth::Everything)?;
     let refused = |what: &str, advice: &str| {
         Err(StorageError::Corrupt { what: format!("{} {what}", path.display()), advice: advice.to_owned() })
     };
@@ -200,7 +222,7 @@ pub(super) fn contents_of(whole: &Whole, delivered: Option<u64>) -> Contents {
         undelivered: delivered.map(|delivered| state.undelivered(delivered, usize::MAX).len()),
         next_sequence: state.next_sequence,
         last_commit: changed.chain(state.events.last().map(|event| event.at)).max(),
-        digest: digest_of(state),
+        digest: Some(digest_of(state)),
     }
 }
 

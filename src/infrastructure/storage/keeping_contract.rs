@@ -11,7 +11,7 @@ use super::contract::in_threads;
 use super::samples::{self, acquire_id, at, machine_id, return_id};
 use super::{other_process, rules};
 use crate::application::StorageError;
-use crate::application::ports::{Changes, Condition, StoreKeeper};
+use crate::application::ports::{Changes, Condition, Depth, StoreKeeper};
 use crate::domain::Timestamp;
 use crate::domain::machine::MachineStatus;
 
@@ -46,6 +46,7 @@ macro_rules! keeping_contract {
             a_whole_store_is_not_recovered,
             a_dry_run_changes_nothing,
             checking_counts_what_there_is,
+            an_outline_counts_the_same_and_finds_damage_too,
             checking_finds_nothing_wrong_with_a_store_that_others_write_to,
             schema_1_comes_up_as_schema_2_with_everything_claimed,
             before_a_migration_the_old_file_is_kept,
@@ -111,7 +112,7 @@ fn damage(harness: &impl KeptHarness) {
 
 pub(super) async fn a_store_that_is_gone_is_refused_and_one_that_never_was_is_empty<H: KeptHarness>(harness: &H) {
     assert!(harness.open().request(&acquire_id(1)).await.unwrap().is_none());
-    assert_eq!(harness.keeper().examine().await.unwrap().condition, Condition::NeverMade);
+    assert_eq!(harness.keeper().examine(Depth::Everything).await.unwrap().condition, Condition::NeverMade);
     fill(harness).await;
     fs::remove_file(harness.file()).unwrap();
     let error = harness.open().request(&acquire_id(1)).await.unwrap_err().to_string();
@@ -120,7 +121,7 @@ pub(super) async fn a_store_that_is_gone_is_refused_and_one_that_never_was_is_em
     }
     commit_another(harness, 1).await.unwrap_err();
     assert!(!harness.file().exists());
-    assert_eq!(harness.keeper().examine().await.unwrap().condition, Condition::Missing);
+    assert_eq!(harness.keeper().examine(Depth::Everything).await.unwrap().condition, Condition::Missing);
     harness.keeper().begin_anew().await.unwrap();
     assert!(harness.open().request(&acquire_id(1)).await.unwrap().is_none());
     commit_another(harness, 1).await.unwrap();
@@ -172,7 +173,7 @@ fn damaged_files(harness: &impl KeptHarness) -> Vec<PathBuf> {
 async fn is_recovered(harness: &impl KeptHarness) {
     let recovery = harness.keeper().recover(at(99), true).await.unwrap();
     assert!(recovery.done && recovery.copy.is_some(), "{recovery:?}");
-    let report = harness.keeper().examine().await.unwrap();
+    let report = harness.keeper().examine(Depth::Everything).await.unwrap();
     assert_eq!((report.condition, report.findings.len()), (Condition::Whole, 0), "{report:?}");
     let store = harness.open();
     assert!(store.request(&acquire_id(1)).await.unwrap().is_some());
@@ -229,7 +230,7 @@ pub(super) async fn a_dry_run_changes_nothing<H: KeptHarness>(harness: &H) {
 
 pub(super) async fn checking_counts_what_there_is<H: KeptHarness>(harness: &H) {
     with_copy(harness).await;
-    let report = harness.keeper().examine().await.unwrap();
+    let report = harness.keeper().examine(Depth::Everything).await.unwrap();
     let contents = report.contents.unwrap();
     assert_eq!(contents.requests.values().sum::<usize>(), 2);
     assert_eq!(contents.machines.get("running"), Some(&1));
@@ -252,7 +253,21 @@ async fn is_migrated<H: KeptHarness>(harness: &H) {
     assert_eq!(request.snapshot().changed_at, request.snapshot().created_at);
     assert_eq!(store.machines_of(&acquire_id(1)).await.unwrap().len(), 2);
     assert_eq!(store.open_requests().await.unwrap(), [acquire_id(5), return_id(9)]);
-    assert_eq!(harness.keeper().examine().await.unwrap().condition, Condition::Whole);
+    assert_eq!(harness.keeper().examine(Depth::Everything).await.unwrap().condition, Condition::Whole);
+}
+
+pub(super) async fn an_outline_counts_the_same_and_finds_damage_too(harness: &impl KeptHarness) {
+    with_copy(harness).await;
+    let keeper = harness.keeper();
+    let whole = keeper.examine(Depth::Everything).await.unwrap();
+    let outline = keeper.examine(Depth::Outline).await.unwrap();
+    assert_eq!((outline.condition, outline.copies.len()), (Condition::Whole, whole.copies.len()));
+    let (counted, mut read) = (outline.contents.unwrap(), whole.contents.unwrap());
+    assert!(read.events > 0 && read.last_commit.is_some() && read.digest.take().is_some());
+    assert_eq!(counted, read);
+    damage(harness);
+    let outline = keeper.examine(Depth::Outline).await.unwrap();
+    assert_eq!((outline.condition, outline.findings.len(), outline.contents), (Condition::Damaged, 1, None));
 }
 
 pub(super) async fn checking_finds_nothing_wrong_with_a_store_that_others_write_to(harness: &impl KeptHarness) {
@@ -272,7 +287,7 @@ pub(super) async fn checking_finds_nothing_wrong_with_a_store_that_others_write_
                 writing.store(false, Ordering::Relaxed);
             }
             while writing.load(Ordering::Relaxed) {
-                let report = harness.keeper().examine().await.unwrap();
+                let report = harness.keeper().examine(Depth::Everything).await.unwrap();
                 assert!(report.findings.is_empty(), "{report:?}");
             }
         }
@@ -304,7 +319,7 @@ pub(super) async fn before_a_migration_the_old_file_is_kept<H: KeptHarness>(harn
     commit_another(harness, 4).await.unwrap();
     let kept = super::place::beside(&harness.file(), "schema-1");
     assert_eq!((H::schema_of(&kept), H::schema_of(&harness.file())), (1, NEWEST));
-    let report = harness.keeper().examine().await.unwrap();
+    let report = harness.keeper().examine(Depth::Everything).await.unwrap();
     let copy = report.copies.iter().find(|copy| copy.path == kept).unwrap();
     assert_eq!(copy.contents.as_ref().unwrap().requests.values().sum::<usize>(), 3);
 }
@@ -339,7 +354,7 @@ pub(super) fn killed_in_migration<H: KeptHarness>(harness: &H, module: &str) {
         assert!(schema == NEWEST || fs::read(harness.file()).unwrap().len() >= before.len());
         schemas[usize::try_from(schema).unwrap() - 1] += 1;
         block_on(async {
-            let report = harness.keeper().examine().await.unwrap();
+            let report = harness.keeper().examine(Depth::Everything).await.unwrap();
             assert_eq!(report.condition, Condition::Whole, "{report:?}");
             commit_another(harness, 4).await.unwrap();
             is_migrated_after_kill(harness).await;

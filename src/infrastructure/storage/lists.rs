@@ -1,14 +1,16 @@
 //! Lists for operators, out of a store that is in memory.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use super::state::StoreState;
 use crate::application::ports::{EventFilter, MachineFilter, MachineSort, RequestFilter, RequestSort};
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::{Machine, MachineSnapshot};
 use crate::domain::request::{Body, Request, RequestSnapshot};
-use crate::domain::{HostName, RequestId, RequestKind, TemplateId};
+use crate::domain::{HostName, MachineId, RequestId, RequestKind, TemplateId};
 
+use super::glance::Member;
 use super::rules;
 
 impl StoreState {
@@ -32,6 +34,41 @@ impl StoreState {
         let mut found: Vec<_> = fitting.filter(|event| fits_event(filter, event)).take(filter.limit).cloned().collect();
         found.reverse();
         found
+    }
+}
+
+/// Tells of a document of an event at a glance that it does not fit.
+pub(super) struct EventGlance<'f> {
+    filter: &'f EventFilter,
+    requests: BTreeSet<&'f str>,
+    machines: BTreeSet<&'f str>,
+    name: Member,
+    request: Member,
+    machine: Member,
+}
+
+impl<'f> EventGlance<'f> {
+    /// Returns a glance for what this filter asks for.
+    pub(super) fn new(filter: &'f EventFilter) -> Self {
+        Self {
+            filter,
+            requests: filter.requests.iter().map(RequestId::as_str).collect(),
+            machines: filter.machines.iter().map(MachineId::as_str).collect(),
+            name: Member::named("type"),
+            request: Member::named("requestId"),
+            machine: Member::named("machineId"),
+        }
+    }
+
+    /// Returns whether the event could be one that is asked for.
+    pub(super) fn may_fit(&self, document: &[u8]) -> bool {
+        let about = |member: &Member, ids: &BTreeSet<&str>| {
+            !ids.is_empty() && member.word(document).is_some_and(|id| ids.contains(id))
+        };
+        let everything = self.requests.is_empty() && self.machines.is_empty();
+        let names = &self.filter.names;
+        (everything || about(&self.request, &self.requests) || about(&self.machine, &self.machines))
+            && (names.is_empty() || self.name.may_be(document, |word| names.iter().any(|name| name == word)))
     }
 }
 
@@ -97,7 +134,8 @@ fn by_machine(sort: MachineSort, one: &MachineSnapshot, two: &MachineSnapshot) -
     }
 }
 
-fn fits_event(filter: &EventFilter, event: &EventEnvelope) -> bool {
+/// Returns whether an event is one that is asked for, wherever it stands.
+pub(super) fn fits_event(filter: &EventFilter, event: &EventEnvelope) -> bool {
     let facts = event.event.facts();
     let everything = filter.requests.is_empty() && filter.machines.is_empty();
     let about = facts.request.is_some_and(|id| filter.requests.contains(id))

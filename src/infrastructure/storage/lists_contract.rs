@@ -62,8 +62,9 @@ pub(super) async fn an_empty_store_lists_nothing(harness: &impl Harness) {
 }
 
 pub(super) async fn requests_are_filtered_and_ordered(harness: &impl Harness) {
+    fill(&*harness.open()).await;
+    // Another process, which has nothing of it in memory.
     let store = &*harness.open();
-    fill(store).await;
     let all = || RequestFilter { limit: ALL, sort: RequestSort::Changed, ..RequestFilter::default() };
     let (one, two, three, four, five) = (acquire_id(1), acquire_id(2), acquire_id(3), acquire_id(4), return_id(5));
     let ids = |ids: &[&RequestId]| ids.iter().map(|id| (*id).clone()).collect::<Vec<_>>();
@@ -93,8 +94,9 @@ pub(super) async fn requests_are_filtered_and_ordered(harness: &impl Harness) {
 }
 
 pub(super) async fn machines_are_filtered_and_ordered(harness: &impl Harness) {
+    fill(&*harness.open()).await;
+    // Another process, which has nothing of it in memory.
     let store = &*harness.open();
-    fill(store).await;
     let all = || MachineFilter { limit: ALL, ..MachineFilter::default() };
     let found = async |filter: MachineFilter| {
         let found = store.list_machines(&filter).await.unwrap();
@@ -127,8 +129,9 @@ pub(super) async fn machines_are_filtered_and_ordered(harness: &impl Harness) {
 }
 
 pub(super) async fn events_are_filtered_and_the_newest_are_kept(harness: &impl Harness) {
+    fill(&*harness.open()).await;
+    // Another process, which has nothing of it in memory.
     let store = &*harness.open();
-    fill(store).await;
     let all = || EventFilter { limit: ALL, ..EventFilter::default() };
     let found = async |filter: EventFilter| store.list_events(&filter).await.unwrap();
     let every = store.undelivered(usize::MAX).await.unwrap();
@@ -150,8 +153,9 @@ pub(super) async fn events_are_filtered_and_the_newest_are_kept(harness: &impl H
 }
 
 pub(super) async fn what_is_asked_for_is_never_part_of_a_statement(harness: &impl Harness) {
+    fill(&*harness.open()).await;
+    // Another process, which has nothing of it in memory.
     let store = &*harness.open();
-    fill(store).await;
     let names = vec!["'); DROP TABLE events; --".to_owned()];
     assert!(store.list_events(&EventFilter { names, limit: ALL, ..EventFilter::default() }).await.unwrap().is_empty());
     assert!(!store.list_events(&EventFilter { limit: ALL, ..EventFilter::default() }).await.unwrap().is_empty());

@@ -4,12 +4,14 @@ mod archive;
 mod checksum;
 mod examine;
 mod folder;
+mod glance;
 mod installation;
 mod json;
 mod lists;
 mod memory;
 mod mover;
 mod notebook;
+mod outline;
 mod place;
 mod rules;
 #[cfg(feature = "sqlite")]

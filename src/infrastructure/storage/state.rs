@@ -54,11 +54,7 @@ impl StoreState {
 
     /// Returns the acquire requests made before `before` that nobody asked about and that have something to end.
     pub fn unclaimed(&self, before: Timestamp) -> Vec<RequestId> {
-        let mut found: BTreeMap<&RequestId, &RequestSnapshot> = self
-            .requests
-            .iter()
-            .filter(|(_, request)| rules::is_unclaimed(request) && request.created_at < before)
-            .collect();
+        let mut found: BTreeMap<&RequestId, &RequestSnapshot> = self.never_claimed(before).collect();
         if found.is_empty() {
             return Vec::new();
         }
@@ -72,6 +68,11 @@ impl StoreState {
             }
         }
         by_age(found.into_values().filter(|request| !request.status.is_settled() || held.contains(&request.id)))
+    }
+
+    /// Returns the acquire requests made before `before` that nobody asked about.
+    pub fn never_claimed(&self, before: Timestamp) -> impl Iterator<Item = (&RequestId, &RequestSnapshot)> {
+        self.requests.iter().filter(move |(_, request)| rules::is_unclaimed(request) && request.created_at < before)
     }
 
     /// Forgets what [`crate::application::ports::UnitOfWork::purge`] says.

@@ -3,11 +3,12 @@
 //! Invariant: a Host Factory call never fails over an option or argument that we do not know; it is set aside.
 
 use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 use clap::builder::StyledStr;
 use clap::error::ErrorKind;
-use clap::{Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::StartOptions;
 use super::nouns::OperatorVerb;
@@ -141,9 +142,9 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, 
     let is_call = sorted.verb.as_ref().is_some_and(|verb| CALLS.iter().flatten().any(|call| verb == call));
     let (line, ignored) = if is_call {
         let known = [program].into_iter().chain(sorted.verb).chain(sorted.known);
-        (Line::try_parse_from(known), sorted.ignored)
+        (understood(known), sorted.ignored)
     } else {
-        (Line::try_parse_from(&args), Vec::new())
+        (understood(args.clone()), Vec::new())
     };
     match line {
         Ok(Line { start, show, verb }) => Ok(Parsed { verb, options: start.into(), format: show.output, ignored }),
@@ -157,6 +158,14 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, 
             })
         }
     }
+}
+
+/// Does what clap's `try_parse_from` does, and leaves its tree of commands to the end of the process: to take it apart costs a
+/// third of the reading.
+fn understood(args: impl IntoIterator<Item = OsString>) -> Result<Line, clap::Error> {
+    let mut command = ManuallyDrop::new(Line::command());
+    let mut matches = command.try_get_matches_from_mut(args)?;
+    Line::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 /// The arguments of a Host Factory call, told apart.

@@ -27,11 +27,13 @@ use crate::interface::hostfactory::{self as wire, Calls, Empty, Failure, Members
 /// output and returns the exit code. Panics in the work end here.
 pub fn run<C: Composition>(args: impl IntoIterator<Item = OsString>, composition: &C) -> ExitCode {
     let (exit, output) = answer(args, composition);
+    // The process ends with the answer; to take a long one apart would cost as much as to print it.
+    let output = ManuallyDrop::new(output);
     match output::print(&output) {
         Ok(()) => exit.into(),
         // Whoever reads the first lines of a list only has read enough.
         Err(error)
-            if error.kind() == ErrorKind::BrokenPipe && matches!(output, Output::Report(..) | Output::Text(_)) =>
+            if error.kind() == ErrorKind::BrokenPipe && matches!(*output, Output::Report(..) | Output::Text(_)) =>
         {
             exit.into()
         }

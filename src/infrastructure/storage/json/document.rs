@@ -16,7 +16,6 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -33,15 +32,6 @@ pub(super) const SCHEMA: u64 = 3;
 
 const OPENING: &[u8] = b"{\"checksum\":\"";
 const CHECKSUM_LENGTH: usize = 16;
-
-/// Whether events are wanted: most calls do without, and there may be many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Events {
-    /// They are left out.
-    Skipped,
-    /// They are read.
-    Read,
-}
 
 /// Why a text is not decoded.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -107,56 +97,46 @@ fn encode_map<K: Display, V: Serialize>(
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Document<E> {
+struct Document {
     schema: u64,
     next_sequence: u64,
     templates: BTreeMap<Digest, TemplateParts>,
     requests: BTreeMap<RequestId, RequestSnapshot>,
     machines: BTreeMap<MachineId, MachineSnapshot>,
-    events: E,
+    events: Vec<EventEnvelope>,
 }
 
-impl<E> Document<E> {
-    fn into_state(self, events: impl FnOnce(E) -> Vec<EventEnvelope>) -> Result<(StoreState, u64), Damage> {
-        if self.schema > SCHEMA {
-            return Err(Damage::Newer(self.schema));
-        }
-        let (mut requests, mut machines) = (self.requests, self.machines);
-        if self.schema < 2 {
-            requests.values_mut().for_each(rules::upgrade_request);
-            machines.values_mut().for_each(rules::upgrade_machine);
-        }
-        let state = StoreState {
-            templates: self.templates,
-            requests,
-            machines,
-            events: events(self.events),
-            next_sequence: self.next_sequence,
-        };
-        Ok((state, self.schema))
-    }
-}
-
-/// Returns the state of a text, in the form of this version, and the schema that it was written in; without its events
-/// when they are not wanted.
-pub(super) fn decode(text: &[u8], events: Events) -> Result<(StoreState, u64), Damage> {
+/// Checks that a text is one that [`encode`] made, of whatever schema.
+pub(super) fn check(text: &[u8]) -> Result<(), Damage> {
     if text.is_empty() {
         return Err(Damage::Empty);
     }
-    if !is_whole(text) {
-        return Err(newer(text).unwrap_or_else(|| {
-            if text.starts_with(OPENING) { Damage::Changed } else { Damage::Foreign("it has no checksum".to_owned()) }
-        }));
+    if is_whole(text) {
+        return Ok(());
     }
+    let foreign = || Damage::Foreign("it has no checksum".to_owned());
+    Err(newer(text).unwrap_or_else(|| if text.starts_with(OPENING) { Damage::Changed } else { foreign() }))
+}
+
+/// Returns the state of a text, in the form of this version, and the schema that it was written in.
+pub(super) fn decode(text: &[u8]) -> Result<(StoreState, u64), Damage> {
+    check(text)?;
+    decode_checked(text)
+}
+
+/// Does what [`decode`] does with a text that was checked.
+pub(super) fn decode_checked(text: &[u8]) -> Result<(StoreState, u64), Damage> {
     let foreign = |error: serde_json::Error| newer(text).unwrap_or_else(|| Damage::Foreign(error.to_string()));
-    match events {
-        Events::Skipped => {
-            serde_json::from_slice::<Document<IgnoredAny>>(text).map_err(foreign)?.into_state(|_| Vec::new())
-        }
-        Events::Read => {
-            serde_json::from_slice::<Document<Vec<EventEnvelope>>>(text).map_err(foreign)?.into_state(|e| e)
-        }
+    let Document { schema, next_sequence, templates, mut requests, mut machines, events } =
+        serde_json::from_slice(text).map_err(foreign)?;
+    if schema > SCHEMA {
+        return Err(Damage::Newer(schema));
     }
+    if schema < 2 {
+        requests.values_mut().for_each(rules::upgrade_request);
+        machines.values_mut().for_each(rules::upgrade_machine);
+    }
+    Ok((StoreState { templates, requests, machines, events, next_sequence }, schema))
 }
 
 fn is_whole(text: &[u8]) -> bool {

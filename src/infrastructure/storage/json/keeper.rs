@@ -7,15 +7,17 @@ use async_trait::async_trait;
 use shaku::Component;
 
 use super::cursor;
-use super::document::{self, Damage, Events};
+use super::document::{self, Damage};
 use super::store::{DELIVERED, LIMIT, STORE};
+use super::text::{Part, Text};
 use crate::application::StorageError;
-use crate::application::ports::{Recovery, StoreKeeper, StoreReport};
+use crate::application::ports::{Contents, Depth, Recovery, StoreKeeper, StoreReport};
 use crate::domain::Timestamp;
 use crate::infrastructure::files::{self, Durability};
 use crate::infrastructure::lock::FileLock;
 use crate::infrastructure::storage::examine::{self, Form, Unreadable, Whole};
 use crate::infrastructure::storage::folder::{self, LOCK_TIMEOUT};
+use crate::infrastructure::storage::outline::Outline;
 use crate::infrastructure::storage::place::{self, LOCK, Place};
 use crate::infrastructure::storage::{StoreState, rules};
 
@@ -50,16 +52,21 @@ impl Form for Json {
     const PLACE: Place = place::JSON;
 
     fn read(&self, path: &Path) -> Result<Whole, Unreadable> {
-        let text = match files::read_private(path, LIMIT).map_err(StorageError::from) {
-            Ok(text) => text.unwrap_or_default(),
-            Err(StorageError::Corrupt { what, .. }) => return Err(Unreadable::Damaged(what)),
-            Err(error) => return Err(Unreadable::Error(error)),
-        };
-        match document::decode(&text, Events::Read) {
-            Ok((state, schema)) => Ok(Whole { state, schema, delivered: None, findings: Vec::new() }),
-            Err(damage @ Damage::Newer(_)) => Err(Unreadable::Newer(format!("{} {damage}", path.display()))),
-            Err(damage) => Err(Unreadable::Damaged(format!("{} {damage}", path.display()))),
-        }
+        let (state, schema) = document::decode(&text_at(path)?).map_err(|damage| unreadable(&damage, path))?;
+        Ok(Whole { state, schema, delivered: None, findings: Vec::new() })
+    }
+
+    fn outline(&self, path: &Path) -> Result<Option<Contents>, Unreadable> {
+        let checked = Text::checked(text_at(path)?).map_err(|damage| unreadable(&damage, path))?;
+        let Ok(text) = checked else { return Ok(None) };
+        let delivered = self.delivered(path, text.next_sequence()).unwrap_or(0);
+        let mut outline = Outline::new(document::SCHEMA, text.next_sequence(), delivered);
+        text.entries(Part::Templates).for_each(|_| outline.template());
+        let known = text.entries(Part::Requests).try_for_each(|entry| outline.request(entry.document));
+        let known =
+            known.and_then(|()| text.entries(Part::Machines).try_for_each(|entry| outline.machine(entry.document)));
+        let known = known.and_then(|()| text.entries(Part::Events).try_for_each(|entry| outline.event(entry.document)));
+        Ok(known.map(|()| outline.contents()))
     }
 
     fn count(&self, path: &Path) -> Option<(usize, usize)> {
@@ -80,10 +87,23 @@ impl Form for Json {
     }
 }
 
+fn text_at(path: &Path) -> Result<Vec<u8>, Unreadable> {
+    match files::read_private(path, LIMIT).map_err(StorageError::from) {
+        Ok(text) => Ok(text.unwrap_or_default()),
+        Err(StorageError::Corrupt { what, .. }) => Err(Unreadable::Damaged(what)),
+        Err(error) => Err(Unreadable::Error(error)),
+    }
+}
+
+fn unreadable(damage: &Damage, path: &Path) -> Unreadable {
+    let finding = format!("{} {damage}", path.display());
+    if matches!(damage, Damage::Newer(_)) { Unreadable::Newer(finding) } else { Unreadable::Damaged(finding) }
+}
+
 #[async_trait]
 impl StoreKeeper for JsonKeeper {
-    async fn examine(&self) -> Result<StoreReport, StorageError> {
-        examine::examine(&Json, &folder::path_in(&self.work_dir, STORE)?)
+    async fn examine(&self, depth: Depth) -> Result<StoreReport, StorageError> {
+        examine::examine(&Json, &folder::path_in(&self.work_dir, STORE)?, depth)
     }
 
     async fn recover(&self, at: Timestamp, act: bool) -> Result<Recovery, StorageError> {

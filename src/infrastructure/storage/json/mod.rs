@@ -5,6 +5,7 @@ mod document;
 mod keeper;
 mod moving;
 mod store;
+mod text;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! Invariants: the file is read without a lock, since it is only ever replaced as a whole; it is replaced under the lock
 //! alone, from the state that is on the disk at that time; what cannot be read is neither empty nor overwritten.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -13,7 +14,8 @@ use shaku::Component;
 use tracing::warn;
 
 use super::cursor;
-use super::document::{self, Events};
+use super::document::{self, Damage};
+use super::text::{Entry, Part, Text, Wanted};
 use crate::application::StorageError;
 use crate::application::ports::{
     Changes, EventFilter, Listings, MachineFilter, MachineRepository, Outbox, Purged, RequestFilter, RequestRepository,
@@ -22,13 +24,14 @@ use crate::application::ports::{
 use crate::application::settings::StorageStrategy;
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::Machine;
-use crate::domain::request::Request;
+use crate::domain::request::{Request, RequestStatus};
 use crate::domain::template::Template;
 use crate::domain::{Digest, HostName, MachineId, RequestId, TemplateId, Timestamp};
 use crate::infrastructure::file_system::FileSystem;
 use crate::infrastructure::files::{self, Access, Durability, Identity};
 use crate::infrastructure::lock::FileLock;
 use crate::infrastructure::storage::folder::{self, LOCK_TIMEOUT, RETENTION, lock};
+use crate::infrastructure::storage::glance::Member;
 use crate::infrastructure::storage::place::{self, LOCK};
 use crate::infrastructure::storage::{StoreState, rules, strategy};
 
@@ -62,9 +65,17 @@ pub struct JsonStore {
 struct Cached {
     identity: Identity,
     _file: File,
-    events: Events,
     schema: u64,
-    state: Arc<StoreState>,
+    kept: Kept,
+}
+
+/// What is known of what is on the disk.
+#[derive(Debug, Clone)]
+enum Kept {
+    /// The checked text, of which entries are read when they are asked for.
+    Text(Arc<Text>),
+    /// All of it.
+    Whole(Arc<StoreState>),
 }
 
 impl JsonStore {
@@ -85,38 +96,69 @@ impl JsonStore {
         FileLock::acquire_on(kind, &path, self.lock_timeout).await
     }
 
-    /// Returns what is on the disk now, at least with the events that are wanted.
-    fn load(&self, events: Events) -> Result<Arc<StoreState>, StorageError> {
-        let path = folder::path_in(&self.work_dir, STORE)?;
+    /// Returns what is on the disk now.
+    fn load(&self) -> Result<Kept, StorageError> {
+        let path = self.path()?;
         let Some((mut file, metadata)) = files::open_private(&path, Access::Read)? else {
             place::JSON.check_never_was(&path)?;
-            return Ok(Arc::default());
+            return Ok(Kept::Whole(Arc::default()));
         };
         let identity = Identity::of(&metadata);
         let mut cache = lock(&self.cache);
-        if let Some(cached) = cache.as_ref()
-            && Some(cached.identity) == identity
-            && cached.events >= events
-        {
-            return Ok(Arc::clone(&cached.state));
+        if let Some(cached) = cache.as_ref().filter(|cached| Some(cached.identity) == identity) {
+            return Ok(cached.kept.clone());
         }
-        let text = files::read_open(&mut file, &path, LIMIT)?;
-        let (state, schema) = document::decode(&text, events).map_err(|damage| damage.at(&path))?;
-        let state = Arc::new(state);
-        *cache = identity.map(|identity| Cached { identity, _file: file, events, schema, state: Arc::clone(&state) });
-        Ok(state)
+        let bytes = files::read_open(&mut file, &path, LIMIT)?;
+        let damaged = |damage: Damage| damage.at(&path);
+        let (kept, schema) = match Text::checked(bytes).map_err(damaged)? {
+            Ok(text) => (Kept::Text(Arc::new(text)), document::SCHEMA),
+            Err(bytes) => {
+                let (state, schema) = document::decode_checked(&bytes).map_err(damaged)?;
+                (Kept::Whole(Arc::new(state)), schema)
+            }
+        };
+        *cache = identity.map(|identity| Cached { identity, _file: file, schema, kept: kept.clone() });
+        Ok(kept)
+    }
+
+    /// Returns everything that is on the disk now, and the schema that it was written in. The lock is held, and the cache
+    /// keeps nothing of it.
+    fn take(&self) -> Result<(StoreState, Option<u64>), StorageError> {
+        let kept = self.load()?;
+        let former = lock(&self.cache).take().map(|cached| cached.schema);
+        Ok((
+            match kept {
+                // Without the cache's share, the state is changed in place rather than copied.
+                Kept::Whole(state) => Arc::unwrap_or_clone(state),
+                Kept::Text(text) => document::decode_checked(text.bytes()).map_err(|damage| self.damaged(&damage))?.0,
+            },
+            former,
+        ))
+    }
+
+    /// Asks a state that has what is wanted, and perhaps more.
+    fn ask<T>(&self, wanted: &[Wanted<'_>], question: impl FnOnce(&StoreState) -> T) -> Result<T, StorageError> {
+        Ok(match self.load()? {
+            Kept::Whole(state) => question(&state),
+            Kept::Text(text) => question(&text.read(wanted).map_err(|damage| self.damaged(&damage))?),
+        })
+    }
+
+    fn path(&self) -> Result<PathBuf, StorageError> {
+        Ok(folder::path_in(&self.work_dir, STORE)?)
+    }
+
+    fn damaged(&self, damage: &Damage) -> StorageError {
+        damage.at(&self.work_dir.join("data").join(STORE))
     }
 
     /// Replaces the file by the state after `changes`. The lock is held.
     fn replace(&self, lock: &FileLock, changes: &Changes<'_>, at: Timestamp) -> Result<(), StorageError> {
         strategy::check(&self.work_dir, StorageStrategy::Json)?;
-        let state = self.load(Events::Read)?;
+        let (mut state, former) = self.take()?;
         if changes.admission.is_none() && state.has_all_of(changes) {
             return Ok(());
         }
-        // Without the cache's share, the state is changed in place rather than copied.
-        let former = self::lock(&self.cache).take().map(|cached| cached.schema);
-        let mut state = Arc::unwrap_or_clone(state);
         state.commit(changes, at)?;
         let delivered = cursor::read(&folder::path_in(&self.work_dir, DELIVERED)?, state.next_sequence);
         state.forget_delivered(delivered, self.retention, at);
@@ -138,9 +180,8 @@ impl JsonStore {
         if let Ok(Some((file, metadata))) = files::open_private(&path, Access::Read)
             && let Some(identity) = Identity::of(&metadata)
         {
-            let state = Arc::new(state);
-            let (events, schema) = (Events::Read, document::SCHEMA);
-            *self::lock(&self.cache) = Some(Cached { identity, _file: file, events, schema, state });
+            let kept = Kept::Whole(Arc::new(state));
+            *self::lock(&self.cache) = Some(Cached { identity, _file: file, schema: document::SCHEMA, kept });
         }
         Ok(())
     }
@@ -157,71 +198,116 @@ fn keep_former(path: &Path, schema: u64) -> Result<(), StorageError> {
     Ok(())
 }
 
+fn all(_: &Entry<'_>) -> bool {
+    true
+}
+
 #[async_trait]
 impl RequestRepository for JsonStore {
     async fn request(&self, id: &RequestId) -> Result<Option<Request>, StorageError> {
-        Ok(self.load(Events::Skipped)?.request(id))
+        let is_it = |entry: &Entry<'_>| entry.key == id.as_str().as_bytes();
+        self.ask(&[(Part::Requests, &is_it)], |state| state.request(id))
     }
 
     async fn open_requests(&self) -> Result<Vec<RequestId>, StorageError> {
-        Ok(self.load(Events::Skipped)?.open_requests())
+        let status = Member::named("status");
+        self.ask(&[(Part::Requests, &|entry| may_be_open(&status, entry))], StoreState::open_requests)
     }
 
     async fn unclaimed(&self, before: Timestamp) -> Result<Vec<RequestId>, StorageError> {
-        Ok(self.load(Events::Skipped)?.unclaimed(before))
+        let claimed = Member::named("claimedAt");
+        let may_be = |entry: &Entry<'_>| claimed.number(entry.document).is_none();
+        let of_requests: [Wanted<'_>; 2] = [(Part::Requests, &may_be), (Part::Machines, &all)];
+        if self.ask(&of_requests[..1], |state| state.never_claimed(before).next().is_none())? {
+            return Ok(Vec::new());
+        }
+        self.ask(&of_requests, |state| state.unclaimed(before))
     }
+}
+
+/// Returns whether a request could be one that is not settled.
+fn may_be_open(status: &Member, entry: &Entry<'_>) -> bool {
+    let is_settled = |word: &str| RequestStatus::ALL.iter().any(|one| one.is_settled() && one.word() == word);
+    status.may_be(entry.document, |word| !is_settled(word))
 }
 
 #[async_trait]
 impl MachineRepository for JsonStore {
     async fn machines_of(&self, request: &RequestId) -> Result<Vec<Machine>, StorageError> {
-        Ok(self.load(Events::Skipped)?.machines_of(request))
+        let member = Member::named("requestId");
+        let may_be = |entry: &Entry<'_>| member.may_be(entry.document, |id| id == request.as_str());
+        self.ask(&[(Part::Machines, &may_be)], |state| state.machines_of(request))
     }
 
     async fn machines(&self, ids: &[MachineId]) -> Result<Vec<Machine>, StorageError> {
-        Ok(self.load(Events::Skipped)?.machines(ids))
+        let keys: BTreeSet<&[u8]> = ids.iter().map(|id| id.as_str().as_bytes()).collect();
+        self.ask(&[(Part::Machines, &|entry| keys.contains(entry.key))], |state| state.machines(ids))
     }
 
     async fn machines_named(&self, names: &[HostName]) -> Result<Vec<Machine>, StorageError> {
-        Ok(self.load(Events::Skipped)?.machines_named(names))
+        let (member, words) = (Member::named("name"), names.iter().map(HostName::as_str).collect::<BTreeSet<_>>());
+        let may_be = |entry: &Entry<'_>| member.may_be(entry.document, |name| words.contains(name));
+        self.ask(&[(Part::Machines, &may_be)], |state| state.machines_named(names))
     }
 
     async fn committed_hosts(&self, template: &TemplateId) -> Result<u32, StorageError> {
-        Ok(self.load(Events::Skipped)?.committed_hosts(template))
+        let (status, member) = (Member::named("status"), Member::named("templateId"));
+        let is_open = |entry: &Entry<'_>| may_be_open(&status, entry);
+        let is_of = |entry: &Entry<'_>| member.may_be(entry.document, |id| id == template.as_str());
+        self.ask(&[(Part::Requests, &is_open), (Part::Machines, &is_of)], |state| state.committed_hosts(template))
     }
 }
 
 #[async_trait]
 impl TemplateRepository for JsonStore {
     async fn template(&self, digest: &Digest) -> Result<Option<Template>, StorageError> {
-        self.load(Events::Skipped)?.template(digest)
+        let is_it = |entry: &Entry<'_>| entry.key == digest.as_str().as_bytes();
+        self.ask(&[(Part::Templates, &is_it)], |state| state.template(digest))?
     }
 }
 
 #[async_trait]
 impl Listings for JsonStore {
     async fn list_requests(&self, filter: &RequestFilter) -> Result<Vec<Request>, StorageError> {
-        Ok(self.load(Events::Skipped)?.list_requests(filter))
+        let status = Member::named("status");
+        let is_one = |word: &str| filter.statuses.is_empty() || filter.statuses.iter().any(|one| one.word() == word);
+        let may_fit = |entry: &Entry<'_>| status.may_be(entry.document, is_one);
+        self.ask(&[(Part::Requests, &may_fit)], |state| state.list_requests(filter))
     }
 
     async fn list_machines(&self, filter: &MachineFilter) -> Result<Vec<Machine>, StorageError> {
-        Ok(self.load(Events::Skipped)?.list_machines(filter))
+        let (status, template) = (Member::named("status"), Member::named("templateId"));
+        let is_one = |word: &str| filter.statuses.is_empty() || filter.statuses.iter().any(|one| one.word() == word);
+        let is_of = |id: &str| filter.template.as_ref().is_none_or(|of| of.as_str() == id);
+        let may_fit =
+            |entry: &Entry<'_>| status.may_be(entry.document, is_one) && template.may_be(entry.document, is_of);
+        self.ask(&[(Part::Machines, &may_fit)], |state| state.list_machines(filter))
     }
 
     async fn list_events(&self, filter: &EventFilter) -> Result<Vec<EventEnvelope>, StorageError> {
-        Ok(self.load(Events::Read)?.list_events(filter))
+        match self.load()? {
+            Kept::Whole(state) => Ok(state.list_events(filter)),
+            Kept::Text(text) => text.list_events(filter).map_err(|damage| self.damaged(&damage)),
+        }
     }
 }
 
 #[async_trait]
 impl Outbox for JsonStore {
     async fn undelivered(&self, limit: usize) -> Result<Vec<EventEnvelope>, StorageError> {
-        let next = self.load(Events::Skipped)?.next_sequence;
+        let kept = self.load()?;
+        let next = match &kept {
+            Kept::Whole(state) => state.next_sequence,
+            Kept::Text(text) => text.next_sequence(),
+        };
         let delivered = cursor::read(&folder::path_in(&self.work_dir, DELIVERED)?, next);
         if delivered.saturating_add(1) >= next {
             return Ok(Vec::new());
         }
-        Ok(self.load(Events::Read)?.undelivered(delivered, limit))
+        match kept {
+            Kept::Whole(state) => Ok(state.undelivered(delivered, limit)),
+            Kept::Text(text) => text.undelivered(delivered, limit).map_err(|damage| self.damaged(&damage)),
+        }
     }
 
     async fn acknowledge(&self, sequence: u64) -> Result<(), StorageError> {
@@ -250,8 +336,7 @@ impl UnitOfWork for JsonStore {
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, StorageError> {
         let held = self.locked().await?;
         strategy::check(&self.work_dir, StorageStrategy::Json)?;
-        let mut state = StoreState::clone(&*self.load(Events::Read)?);
-        let former = lock(&self.cache).as_ref().map(|cached| cached.schema);
+        let (mut state, former) = self.take()?;
         let purged = state.purge(before, limit);
         if purged != Purged::default() {
             self.write(&held, state, former)?;

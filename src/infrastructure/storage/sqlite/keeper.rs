@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 
 use super::error::Fault;
 use super::store::STORE;
 use super::{connection, header, whole};
 use crate::application::StorageError;
-use crate::application::ports::{Recovery, StoreKeeper, StoreReport};
+use crate::application::ports::{Contents, Depth, Recovery, StoreKeeper, StoreReport};
 use crate::domain::Timestamp;
 use crate::infrastructure::file_system::{self, FileSystem};
 use crate::infrastructure::files;
@@ -54,29 +55,43 @@ pub(in crate::infrastructure::storage) struct Sqlite {
     pub(in crate::infrastructure::storage) timeout: Duration,
 }
 
-impl Form for Sqlite {
-    const PLACE: Place = place::SQLITE;
-
-    fn read(&self, path: &Path) -> Result<Whole, Unreadable> {
+impl Sqlite {
+    /// Does something with the database at `path`, which is one of ours and not of a newer version.
+    fn opened<T>(&self, path: &Path, work: impl FnOnce(&Connection, u32) -> Result<T, Fault>) -> Result<T, Unreadable> {
         let start = Instant::now();
-        let read = || -> Result<Whole, Fault> {
+        let open = || -> Result<Result<T, u32>, Fault> {
             header::check_file(path)?;
             let connection = connection::connect(path, self.timeout)?;
             let schema = header::schema_of(&connection, path)?;
             if connection::is_newer(schema) {
-                return Ok(Whole { schema: schema.into(), ..whole::nothing() });
+                return Ok(Err(schema));
             }
-            whole::read(&connection, schema)
+            work(&connection, schema).map(Ok)
         };
-        match read().map_err(|fault| fault.explain("examining", path, start.elapsed())) {
-            Ok(whole) if connection::is_newer(u32::try_from(whole.schema).unwrap_or(u32::MAX)) => {
-                Err(Unreadable::Newer(format!("{} has schema {}", path.display(), whole.schema)))
-            }
-            Ok(whole) => Ok(whole),
+        match open().map_err(|fault| fault.explain("examining", path, start.elapsed())) {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(newer)) => Err(Unreadable::Newer(format!("{} has schema {newer}", path.display()))),
             Err(StorageError::Corrupt { what, .. }) => Err(Unreadable::Damaged(what)),
             Err(error @ StorageError::Busy { .. }) => Err(Unreadable::Error(error)),
             Err(error) => Err(Unreadable::Damaged(format!("{error}: {}", cause_of(&error)))),
         }
+    }
+}
+
+impl Form for Sqlite {
+    const PLACE: Place = place::SQLITE;
+
+    fn read(&self, path: &Path) -> Result<Whole, Unreadable> {
+        self.opened(path, |connection, schema| whole::read(connection, schema))
+    }
+
+    fn outline(&self, path: &Path) -> Result<Option<Contents>, Unreadable> {
+        self.opened(
+            path,
+            |connection, schema| {
+                if schema == connection::newest() { whole::outline(connection, schema) } else { Ok(None) }
+            },
+        )
     }
 
     fn count(&self, path: &Path) -> Option<(usize, usize)> {
@@ -124,8 +139,8 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 #[async_trait]
 impl StoreKeeper for SqliteKeeper {
-    async fn examine(&self) -> Result<StoreReport, StorageError> {
-        examine::examine(&self.form(), &folder::path_in(&self.work_dir, STORE)?)
+    async fn examine(&self, depth: Depth) -> Result<StoreReport, StorageError> {
+        examine::examine(&self.form(), &folder::path_in(&self.work_dir, STORE)?, depth)
     }
 
     async fn recover(&self, at: Timestamp, act: bool) -> Result<Recovery, StorageError> {

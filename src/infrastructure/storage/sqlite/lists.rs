@@ -2,6 +2,7 @@
 //!
 //! Invariant: what comes from the command line is bound, never part of a statement.
 
+use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 use serde::de::DeserializeOwned;
@@ -12,7 +13,9 @@ use crate::application::ports::{EventFilter, MachineFilter, MachineSort, Request
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::Machine;
 use crate::domain::request::Request;
-use crate::domain::{MachineId, RequestId, RequestKind, TemplateId, Timestamp};
+use crate::domain::{RequestKind, TemplateId, Timestamp};
+use crate::infrastructure::storage::glance::Member;
+use crate::infrastructure::storage::lists::{EventGlance, fits_event};
 
 /// Conditions that must hold together, and what is bound to their places.
 #[derive(Default)]
@@ -48,25 +51,43 @@ impl Conditions {
         if self.texts.is_empty() { "1".to_owned() } else { self.texts.join(" AND ") }
     }
 
+    /// Returns the documents that fit, in this order. The places of rows are ordered first: SQLite would carry the documents
+    /// through its sorter.
     fn read<T: DeserializeOwned>(
         mut self,
         connection: &Connection,
         table: &str,
-        key: &str,
         order: &str,
         limit: usize,
     ) -> Result<Vec<T>, Fault> {
-        let query =
-            format!("SELECT {key}, document, checksum FROM {table} WHERE {} ORDER BY {order} LIMIT ?", self.whole());
+        // Another process may write between the queries: all see the same moment.
+        let connection = connection.unchecked_transaction()?;
         self.values.push(Value::from(i64::try_from(limit).unwrap_or(i64::MAX)));
-        let mut statement = connection.prepare(&query)?;
-        let found = statement.query_map(params_from_iter(self.values), |row| rows::document(table, row))?;
+        let query = format!("SELECT rowid FROM {table} WHERE {} ORDER BY {order} LIMIT ?", self.whole());
+        let places = connection
+            .prepare(&query)?
+            .query_map(params_from_iter(self.values), |row| row.get::<_, i64>(0))?
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut row = connection.prepare(&format!("SELECT id, document, checksum FROM {table} WHERE rowid = ?"))?;
+        let found = places.into_iter().map(|place| row.query_row([place], |row| rows::document(table, row)));
         Ok(found.collect::<Result<_, _>>()?)
     }
 }
 
+/// Gives SQLite a function that returns a member of a document, where `json_extract` would build a tree of the whole.
+fn offer(connection: &Connection, function: &str, member: &str) -> Result<(), Fault> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    let member = Member::named(member);
+    connection.create_scalar_function(function, 1, flags, move |arguments| {
+        Ok(member.word(arguments.get_raw(0).as_str()?.as_bytes()).map(ToOwned::to_owned))
+    })?;
+    Ok(())
+}
+
 /// Finds what [`crate::infrastructure::storage::StoreState::list_requests`] does.
 pub(super) fn requests(connection: &Connection, filter: &RequestFilter) -> Result<Vec<Request>, Fault> {
+    offer(connection, "status_of", "status")?;
+    offer(connection, "template_of", "templateId")?;
     let mut conditions = Conditions::default();
     if !filter.statuses.is_empty() {
         // The column has an index; the word stands in the document alone.
@@ -75,35 +96,35 @@ pub(super) fn requests(connection: &Connection, filter: &RequestFilter) -> Resul
         if let [one] = settled.as_slice() {
             conditions.add("settled = ?", Some(i64::from(*one)));
         }
-        conditions.one_of("json_extract(document, '$.status')", filter.statuses.iter().map(|s| s.word().to_owned()));
+        conditions.one_of("status_of(document)", filter.statuses.iter().map(|s| s.word().to_owned()));
     }
     let prefix = |kind| match kind {
         RequestKind::Acquire => "req-".to_owned(),
         RequestKind::Return => "ret-".to_owned(),
     };
     conditions.add("substr(id, 1, 4) = ?", filter.kind.map(prefix));
-    conditions
-        .add("json_extract(document, '$.body.templateId') = ?", filter.template.as_ref().map(TemplateId::to_string));
+    conditions.add("template_of(document) = ?", filter.template.as_ref().map(TemplateId::to_string));
     conditions.add("changed_at >= ?", filter.changed_since.map(Timestamp::as_millis));
     let order = match filter.sort {
         RequestSort::Created => time("created_at", filter.reversed),
         RequestSort::Changed => time("changed_at", filter.reversed),
         RequestSort::Id => word("id", filter.reversed),
-        RequestSort::Status => word("json_extract(document, '$.status')", filter.reversed),
-        RequestSort::Template => word("COALESCE(json_extract(document, '$.body.templateId'), '')", filter.reversed),
+        RequestSort::Status => word("status_of(document)", filter.reversed),
+        RequestSort::Template => word("COALESCE(template_of(document), '')", filter.reversed),
     };
-    let found = conditions.read(connection, "requests", "id", &order, filter.limit)?;
+    let found = conditions.read(connection, "requests", &order, filter.limit)?;
     Ok(found.into_iter().map(Request::from_snapshot).collect())
 }
 
 /// Finds what [`crate::infrastructure::storage::StoreState::list_machines`] does.
 pub(super) fn machines(connection: &Connection, filter: &MachineFilter) -> Result<Vec<Machine>, Fault> {
+    offer(connection, "return_of", "returnId")?;
     let mut conditions = Conditions::default();
     conditions.one_of("status", filter.statuses.iter().map(|status| status.word().to_owned()));
     conditions.add("template_id = ?", filter.template.as_ref().map(TemplateId::to_string));
     let column = |kind| match kind {
         RequestKind::Acquire => "request_id = ?",
-        RequestKind::Return => "json_extract(document, '$.returnId') = ?",
+        RequestKind::Return => "return_of(document) = ?",
     };
     if let Some(request) = &filter.request {
         conditions.add(column(request.kind()), Some(request.to_string()));
@@ -119,7 +140,7 @@ pub(super) fn machines(connection: &Connection, filter: &MachineFilter) -> Resul
         MachineSort::Template => word("COALESCE(template_id, '')", filter.reversed),
         MachineSort::Request => word("COALESCE(request_id, '')", filter.reversed),
     };
-    let found = conditions.read(connection, "machines", "id", &order, filter.limit)?;
+    let found = conditions.read(connection, "machines", &order, filter.limit)?;
     Ok(found.into_iter().map(Machine::from_snapshot).collect())
 }
 
@@ -128,18 +149,22 @@ pub(super) fn events(connection: &Connection, filter: &EventFilter) -> Result<Ve
     let mut conditions = Conditions::default();
     conditions.add("sequence > ?", (filter.after > 0).then(|| rows::signed(filter.after)));
     conditions.add("at >= ?", filter.since.map(Timestamp::as_millis));
-    let requests = filter.requests.iter().map(RequestId::to_string);
-    let machines = filter.machines.iter().map(MachineId::to_string);
-    let about = [
-        conditions.choice("json_extract(document, '$.fact.requestId')", requests),
-        conditions.choice("json_extract(document, '$.fact.machineId')", machines),
-    ];
-    let about: Vec<String> = about.into_iter().flatten().collect();
-    if !about.is_empty() {
-        conditions.texts.push(format!("({})", about.join(" OR ")));
+    let glance = EventGlance::new(filter);
+    let query = format!(
+        "SELECT CAST(sequence AS TEXT), document, checksum FROM events WHERE {} ORDER BY sequence DESC",
+        conditions.whole()
+    );
+    let mut statement = connection.prepare(&query)?;
+    let mut rows = statement.query(params_from_iter(conditions.values))?;
+    let mut found: Vec<EventEnvelope> = Vec::new();
+    // What an event is about stands in its document alone; those that are not asked for are not read.
+    while found.len() < filter.limit
+        && let Some(row) = rows.next()?
+    {
+        if glance.may_fit(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?.as_bytes()) {
+            found.extend(Some(rows::document("events", row)?).filter(|event| fits_event(filter, event)));
+        }
     }
-    conditions.one_of("json_extract(document, '$.fact.type')", filter.names.iter().cloned());
-    let mut found = conditions.read(connection, "events", "CAST(sequence AS TEXT)", "sequence DESC", filter.limit)?;
     found.reverse();
     Ok(found)
 }

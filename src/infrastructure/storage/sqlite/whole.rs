@@ -7,20 +7,17 @@ use serde::de::DeserializeOwned;
 
 use super::error::Fault;
 use super::rows;
+use crate::application::ports::Contents;
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::MachineSnapshot;
 use crate::domain::request::RequestSnapshot;
 use crate::domain::template::TemplateParts;
 use crate::infrastructure::storage::examine::Whole;
+use crate::infrastructure::storage::outline::Outline;
 use crate::infrastructure::storage::{StoreState, rules};
 
 /// A table is searched for what does not fit so many times at most.
 const MOST_FINDINGS: usize = 20;
-
-/// Returns a store with nothing in it.
-pub(super) fn nothing() -> Whole {
-    Whole { state: StoreState::default(), schema: 0, delivered: None, findings: Vec::new() }
-}
 
 /// Reads everything, with what is wrong.
 pub(super) fn read(connection: &Connection, schema: u32) -> Result<Whole, Fault> {
@@ -30,7 +27,8 @@ pub(super) fn read(connection: &Connection, schema: u32) -> Result<Whole, Fault>
 
 /// Does what [`read`] does within a transaction of the caller's.
 pub(super) fn read_within(connection: &Connection, schema: u32) -> Result<Whole, Fault> {
-    let mut found = Whole { schema: schema.into(), findings: integrity(connection)?, ..nothing() };
+    let findings = integrity(connection)?;
+    let mut found = Whole { state: StoreState::default(), schema: schema.into(), delivered: None, findings };
     let upgrade = schema < 2;
     documents(connection, "templates", "digest", &mut found, |state, parts: TemplateParts, key| {
         if let Ok(digest) = key.parse() {
@@ -53,13 +51,50 @@ pub(super) fn read_within(connection: &Connection, schema: u32) -> Result<Whole,
         state.events.push(event);
     })?;
     found.state.events.sort_by_key(|event| event.sequence);
-    let meta = |key| connection.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get::<_, i64>(0));
-    found.state.next_sequence = u64::try_from(meta("next_sequence")?).unwrap_or(0);
-    found.delivered = Some(u64::try_from(meta("delivered")?).unwrap_or(0));
+    found.state.next_sequence = meta(connection, "next_sequence")?;
+    found.delivered = Some(meta(connection, "delivered")?);
     if !upgrade {
         columns(connection, &mut found)?;
     }
     Ok(found)
+}
+
+/// Returns what is in a database of the newest form whose documents fit their checksums, without reading any; `None` when that
+/// cannot be told.
+pub(super) fn outline(connection: &Connection, schema: u32) -> Result<Option<Contents>, Fault> {
+    let connection = &*connection.unchecked_transaction()?;
+    let mut outline = Outline::new(schema.into(), meta(connection, "next_sequence")?, meta(connection, "delivered")?);
+    each(connection, "templates", "digest", |_| {
+        outline.template();
+        Some(())
+    })?;
+    let known = each(connection, "requests", "id", |document| outline.request(document))?
+        && each(connection, "machines", "id", |document| outline.machine(document))?
+        && each(connection, "events", "CAST(sequence AS TEXT)", |document| outline.event(document))?;
+    Ok(known.then(|| outline.contents()))
+}
+
+/// Takes in every document of a table whose checksum fits, as long as `take` knows what it is; returns whether it did.
+fn each(
+    connection: &Connection,
+    table: &str,
+    key: &str,
+    mut take: impl FnMut(&[u8]) -> Option<()>,
+) -> Result<bool, Fault> {
+    let mut statement = connection.prepare(&format!("SELECT {key}, document, checksum FROM {table}"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if take(rows::checked(table, row)?.as_bytes()).is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn meta(connection: &Connection, key: &str) -> Result<u64, Fault> {
+    let query = "SELECT value FROM meta WHERE key = ?1";
+    let value = connection.query_row(query, [key], |row| row.get::<_, i64>(0))?;
+    Ok(u64::try_from(value).unwrap_or(0))
 }
 
 /// Returns how many rows a table has.

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{findings, provider};
 use crate::application::bus::Catalogue;
-use crate::application::ports::{Finding, Outcome, StoreReport, TemplateReview};
+use crate::application::ports::{Depth, Finding, Outcome, StoreReport, TemplateReview};
 use crate::application::queries::{
     CheckProviders, CheckStore, ExamineTemplates, ListResources, RehearseRequest, ReviewTemplates,
 };
@@ -60,7 +60,7 @@ async fn beyond<M: Catalogue>(app: App<'_, M>, args: DoctorArgs) -> Vec<(&'stati
             (vec![Finding::failed("templates", Chain(&error).to_string(), mend)], Vec::new())
         }
     };
-    let store = match app.queries().ask(CheckStore).await {
+    let store = match app.queries().ask(CheckStore { depth: Depth::Everything }).await {
         Ok(report) => kept(&report),
         Err(error) => {
             let mend = "see who else works with the store, and run doctor again; docs/storage.md";

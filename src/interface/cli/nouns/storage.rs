@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::moving::{self, ExportArgs, ImportArgs, MigrateArgs};
 use crate::application::bus::Catalogue;
 use crate::application::commands::{AdoptHosts, PurgeStore, RecoverStore};
-use crate::application::ports::{Contents, Recovery, StoreCopy, StoreReport};
+use crate::application::ports::{Contents, Depth, Recovery, StoreCopy, StoreReport};
 use crate::application::queries::CheckStore;
 use crate::domain::Timestamp;
 use crate::interface::cli::desk::{App, Desk, Ended};
@@ -22,7 +22,8 @@ use crate::interface::cli::{Composition, when};
 /// What there is to do with the store.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum StorageVerb {
-    /// Tells where the store is, how large it is, and what is in it.
+    /// Tells where the store is, how large it is, and what is in it, as the documents' checksums show it; storage check reads
+    /// everything.
     Info,
     /// Reads the whole store and its copies, and tells how they are.
     Check,
@@ -72,12 +73,12 @@ pub(super) fn check_confirmed<C: Composition>(desk: &Desk<'_, C>, verb: &Storage
 /// Does what `verb` says and returns what to print.
 pub(super) async fn run<M: Catalogue>(app: App<'_, M>, verb: StorageVerb) -> Result<Report, Ended> {
     match verb {
-        StorageVerb::Info => Ok(info(&app.queries().ask(CheckStore).await?)),
+        StorageVerb::Info => Ok(info(&app.queries().ask(CheckStore { depth: Depth::Outline }).await?)),
         StorageVerb::Migrate(args) => moving::migrate(app, &args).await,
         StorageVerb::Export(args) => moving::export(app, &args).await,
         StorageVerb::Import(args) => moving::import(app, &args).await,
         StorageVerb::Check => {
-            let report = app.queries().ask(CheckStore).await?;
+            let report = app.queries().ask(CheckStore { depth: Depth::Everything }).await?;
             let exit = if report.condition.is_good() { Exit::Done } else { Exit::Failed };
             Ok(Report::of(check(&report)).ending(exit))
         }
@@ -169,7 +170,7 @@ pub(super) fn contents(contents: &Contents) -> Value {
         "undeliveredEvents": contents.undelivered,
         "nextSequence": contents.next_sequence,
         "lastCommit": contents.last_commit.map(Timestamp::as_seconds),
-        "digest": format!("{:016x}", contents.digest),
+        "digest": contents.digest.map(|digest| format!("{digest:016x}")),
     })
 }
 
