@@ -63,11 +63,13 @@ for strategy in json sqlite; do
     "events list" "events tail --output table" "templates list" "templates show Template-1" "templates validate" \
     "storage info" "config show" "config get storage.strategy" "config validate" "version" "completions bash"; do
     # shellcheck disable=SC2086 # words of a command line
-    # 6 M is the promise. It is not kept where a hundred whole requests are read, and by clap's completions.
+    # 6 M is the promise. Lists of a hundred entries decode and render each of them whole; clap makes completions out of the
+    # whole tree of commands.
     limit=6
     case "$line" in
-      requests\ list*) limit=8 ;;
-      completions*) limit=10 ;;
+      requests\ list*) limit=9 ;;
+      machines\ list*) limit=7 ;;
+      completions*) limit=12 ;;
     esac
     instructions "$(echo "$line" | sed 's/req-[^ ]*/ID/; s/i-[0-9a-f]* *$/ID/'), $strategy" $limit $line
   done

@@ -21,7 +21,7 @@ pub enum Body {
     Return(Return),
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Kind {
     Acquire,

@@ -51,6 +51,9 @@ pub(super) const VERSION: &str = "1";
 pub(super) enum Tagging {
     /// The call that launches them, so that requests can share the template.
     ByTheCall,
+    /// A group, which does not tag what hangs on its hosts: that the template does, with all but the request's own tag, so
+    /// that requests can share it (`aws-semantics.md` 6.1).
+    ByTheGroup,
     /// The template, which then belongs to one request.
     ByTheTemplate,
 }
@@ -78,6 +81,12 @@ impl OwnTemplate {
         let owner = frozen.tags.get(tags::OWNER).cloned().unwrap_or_default();
         let tags = match tagging {
             Tagging::ByTheTemplate => frozen.tags.clone(),
+            Tagging::ByTheGroup => frozen
+                .tags
+                .iter()
+                .filter(|(key, _)| *key != tags::REQUEST)
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect(),
             Tagging::ByTheCall => BTreeMap::from([(tags::OWNER.to_owned(), owner.clone())]),
         };
         // Everything that decides about the data, and nothing else.
@@ -92,7 +101,11 @@ impl OwnTemplate {
             ..frozen.clone()
         };
         // Serialising these plain structs cannot fail; an empty text would only cost a shared name.
-        let digest = Digest::of(&[&serde_json::to_string(&content).unwrap_or_default()]);
+        let text = serde_json::to_string(&content).unwrap_or_default();
+        let digest = match tagging {
+            Tagging::ByTheGroup => Digest::of(&[&text, "group"]),
+            Tagging::ByTheCall | Tagging::ByTheTemplate => Digest::of(&[&text]),
+        };
         let of_request = if tagging == Tagging::ByTheTemplate { OF_REQUEST } else { "" };
         let name = format!("{PREFIX}{owner}-{}{of_request}", digest.as_str().get(..32).unwrap_or_default());
         let overlay = Overlay(content.native.launch_template.clone());
@@ -246,16 +259,16 @@ fn data(
     // AWS takes groups either inside the interfaces or beside them; the subnet comes with the call.
     let groups = Some(frozen.security_groups.clone()).filter(|groups| interfaces.is_empty() && !groups.is_empty());
     let mappings: Vec<_> = frozen.volumes.iter().map(mapping).collect();
-    let specifications = (tagging == Tagging::ByTheTemplate).then(|| {
-        [ResourceType::Instance, ResourceType::Volume, ResourceType::NetworkInterface]
-            .map(|resource| {
-                LaunchTemplateTagSpecificationRequest::builder()
-                    .resource_type(resource)
-                    .set_tags(Some(listed(&frozen.tags)))
-                    .build()
-            })
-            .to_vec()
+    let tagged: &[ResourceType] = match tagging {
+        Tagging::ByTheCall => &[],
+        Tagging::ByTheGroup => &[ResourceType::Volume, ResourceType::NetworkInterface],
+        Tagging::ByTheTemplate => &[ResourceType::Instance, ResourceType::Volume, ResourceType::NetworkInterface],
+    };
+    let specifications = tagged.iter().map(|resource| {
+        let tags = Some(listed(&frozen.tags));
+        LaunchTemplateTagSpecificationRequest::builder().resource_type(resource.clone()).set_tags(tags).build()
     });
+    let specifications: Vec<_> = specifications.collect();
     let reserved = reservation::parts(&frozen.capacity_reservation);
     RequestLaunchTemplateData::builder()
         .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
@@ -280,7 +293,7 @@ fn data(
                 .set_capacity_reservation_target(target)
                 .build()
         }))
-        .set_tag_specifications(specifications)
+        .set_tag_specifications(Some(specifications).filter(|list| !list.is_empty()))
         .build()
 }
 

@@ -98,6 +98,9 @@ fn the_name_follows_from_the_content_and_from_nothing_else() {
     assert_ne!(shared, name("ami-2", "req-1", Tagging::ByTheCall));
     let own = name("ami-1", "req-1", Tagging::ByTheTemplate);
     assert!(own.ends_with("-r") && own != name("ami-1", "req-2", Tagging::ByTheTemplate));
+    let of_groups = name("ami-1", "req-1", Tagging::ByTheGroup);
+    assert_eq!(of_groups, name("ami-1", "req-2", Tagging::ByTheGroup), "requests for groups share it too");
+    assert!(of_groups != shared && !of_groups.ends_with("-r"));
     let cpu = Cpu { cores: 2, threads_per_core: 1 };
     let with_cpu = OwnTemplate::new(&frozen("ami-1", "req-1"), &[], Some(&cpu), None, Tagging::ByTheCall);
     assert_ne!(shared, with_cpu.name);

@@ -145,7 +145,7 @@ impl JsonStore {
     }
 
     fn path(&self) -> Result<PathBuf, StorageError> {
-        Ok(folder::path_in(&self.work_dir, STORE)?)
+        folder::path_in(&self.work_dir, STORE)
     }
 
     fn damaged(&self, damage: &Damage) -> StorageError {

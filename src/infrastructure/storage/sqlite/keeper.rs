@@ -82,7 +82,7 @@ impl Form for Sqlite {
     const PLACE: Place = place::SQLITE;
 
     fn read(&self, path: &Path) -> Result<Whole, Unreadable> {
-        self.opened(path, |connection, schema| whole::read(connection, schema))
+        self.opened(path, whole::read)
     }
 
     fn outline(&self, path: &Path) -> Result<Option<Contents>, Unreadable> {
