@@ -194,6 +194,7 @@ mod tests {
         health(&[used]).into_iter().map(|finding| (finding.name, finding.outcome)).collect()
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "a probe as a reach tells it")]
     fn probed(seconds_off: i64, millis: u64) -> Option<Result<Probe, ProviderError>> {
         let took = Duration::from_millis(millis);
         let (their_clock, our_clock) =
