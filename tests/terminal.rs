@@ -72,12 +72,15 @@ impl Terminal {
     /// Waits for the end of the program and returns its exit code and everything that was shown.
     fn ends(mut self) -> (i32, String) {
         let until = Instant::now() + PATIENCE;
+        let mut has_ended = false;
         loop {
             match self.pieces.recv_timeout(Duration::from_millis(50)) {
                 Ok(piece) => self.shown.push_str(&String::from_utf8_lossy(&piece)),
                 Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
-                Err(std::sync::mpsc::RecvTimeoutError::Timeout) if self.child.try_wait().unwrap().is_some() => break,
+                // What was shown last may still be on its way when the program has ended.
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) if has_ended => break,
                 Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
+                    has_ended = self.child.try_wait().unwrap().is_some();
                     assert!(Instant::now() < until, "the program does not end: {:?}", self.shown);
                 }
             }
