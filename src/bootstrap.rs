@@ -16,9 +16,10 @@ use crate::application::StorageError;
 use crate::application::budget::Budget;
 use crate::application::bus::Catalogue;
 use crate::application::commands::{
-    AdoptHostsHandler, CancelRequestHandler, ImportArchiveHandler, MigrateStoreHandler, PurgeStoreHandler,
-    ReconcileHandler, RecoverStoreHandler, RefreshInstanceTypesHandler, RequestMachinesHandler, ReturnMachinesHandler,
-    SyncMachinesHandler, SyncRequestsHandler, TakeOverHandler,
+    AdoptHostsHandler, CancelRequestHandler, CreateTemplatesHandler, DeleteTemplateHandler, ImportArchiveHandler,
+    MigrateStoreHandler, PurgeStoreHandler, ReconcileHandler, RecoverStoreHandler, RefreshInstanceTypesHandler,
+    RequestMachinesHandler, ReturnMachinesHandler, SyncMachinesHandler, SyncRequestsHandler, TakeOverHandler,
+    UpdateTemplateHandler,
 };
 use crate::application::engine::{Engine, EngineParameters};
 use crate::application::events::OutboxDelivery;
@@ -38,12 +39,13 @@ use crate::infrastructure::checkup;
 use crate::infrastructure::clock::SystemClock;
 #[cfg(debug_assertions)]
 use crate::infrastructure::clock::SystemClockParameters;
-use crate::infrastructure::config::templates::FileCatalogue;
+use crate::infrastructure::config::templates::{FileCatalogue, FileEditor};
 use crate::infrastructure::config::{
     self, ConfigurationError, Edited, Environment, FolderOptions, NewSite, Overrides, Settings, Site,
 };
 use crate::infrastructure::ids::RandomIds;
 use crate::infrastructure::instance_types::{KnownInstanceTypes, KnownInstanceTypesParameters};
+use crate::infrastructure::prices::{KnownPrices, KnownPricesParameters};
 use crate::infrastructure::storage::{
     FileInstallation, FileInstallationParameters, FileMover, FileMoverParameters, FileNotebook, FileNotebookParameters,
     JsonKeeper, JsonKeeperParameters, JsonStore, JsonStoreParameters, migrated_to,
@@ -73,7 +75,9 @@ macro_rules! application {
                     #[lazy] SystemClock,
                     #[lazy] RandomIds,
                     #[lazy] FileCatalogue,
+                    #[lazy] FileEditor,
                     #[lazy] KnownInstanceTypes,
+                    #[lazy] KnownPrices,
                     #[lazy] FileInstallation,
                     #[lazy] FileNotebook,
                     #[lazy] JsonStore,
@@ -99,6 +103,9 @@ macro_rules! application {
                     #[lazy] RecoverStoreHandler,
                     #[lazy] PurgeStoreHandler,
                     #[lazy] RefreshInstanceTypesHandler,
+                    #[lazy] CreateTemplatesHandler,
+                    #[lazy] UpdateTemplateHandler,
+                    #[lazy] DeleteTemplateHandler,
                     #[lazy] MigrateStoreHandler,
                     #[lazy] ImportArchiveHandler,
                     #[lazy] TakeOverHandler,
@@ -193,7 +200,12 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
     let retention = settings.event_retention;
     let builder = App::builder()
         .with_component_parameters::<FileCatalogue>(FileCatalogue::parameters(settings))
+        .with_component_parameters::<FileEditor>(FileEditor::parameters(settings))
         .with_component_parameters::<KnownInstanceTypes>(KnownInstanceTypesParameters { work_dir: work.clone() })
+        .with_component_parameters::<KnownPrices>(KnownPricesParameters {
+            folder: settings.folders.config.clone(),
+            region: settings.aws.region.clone().unwrap_or_default(),
+        })
         .with_component_parameters::<FileInstallation>(FileInstallationParameters {
             work_dir: work.clone(),
             configured: settings.installation_id.clone(),
@@ -328,6 +340,10 @@ impl Composition for Bootstrap {
 
     fn configuration(&self, options: &StartOptions, origins: bool) -> Result<Value, StartError> {
         Ok(Self::settings(options)?.describe(origins))
+    }
+
+    fn is_setting(&self, key: &str) -> bool {
+        config::is_in_a_section(key)
     }
 
     fn configured(&self, options: &StartOptions, key: &str) -> Result<Option<(Value, String)>, StartError> {

@@ -5,6 +5,7 @@
 mod architecture;
 #[cfg(all(feature = "aws", unix))]
 mod campaigns;
+mod catalogue;
 mod cli;
 mod contract;
 #[cfg(all(feature = "aws", unix))]
@@ -28,6 +29,8 @@ mod packages;
 mod readers;
 mod scripts;
 mod support;
+#[cfg(unix)]
+mod terminal;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;

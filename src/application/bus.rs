@@ -8,8 +8,9 @@ use tracing::{Instrument, debug, info_span};
 use super::ApplicationError;
 use super::budget::Budget;
 use super::commands::{
-    AdoptHosts, CancelRequest, ImportArchive, MigrateStore, PurgeStore, Reconcile, RecoverStore, RefreshInstanceTypes,
-    RequestMachines, ReturnMachines, SyncMachines, SyncRequests, TakeOver,
+    AdoptHosts, CancelRequest, CreateTemplates, DeleteTemplate, ImportArchive, MigrateStore, PurgeStore, Reconcile,
+    RecoverStore, RefreshInstanceTypes, RequestMachines, ReturnMachines, SyncMachines, SyncRequests, TakeOver,
+    UpdateTemplate,
 };
 use super::events::EventDelivery;
 use super::message::{Command, Handler, Message, Query};
@@ -33,6 +34,9 @@ pub trait Catalogue:
     + HasComponent<dyn Handler<RecoverStore>>
     + HasComponent<dyn Handler<PurgeStore>>
     + HasComponent<dyn Handler<RefreshInstanceTypes>>
+    + HasComponent<dyn Handler<CreateTemplates>>
+    + HasComponent<dyn Handler<UpdateTemplate>>
+    + HasComponent<dyn Handler<DeleteTemplate>>
     + HasComponent<dyn Handler<MigrateStore>>
     + HasComponent<dyn Handler<ImportArchive>>
     + HasComponent<dyn Handler<TakeOver>>

@@ -115,6 +115,14 @@ pub enum CatalogueError {
         /// What there is instead.
         advice: String,
     },
+    /// A template or the template file was to be written, and was not. It is as it was.
+    #[error("{what} is not written: {reason}")]
+    NotWritten {
+        /// What was to be written.
+        what: String,
+        /// Why it was not.
+        reason: String,
+    },
 }
 
 /// A use case did not do what was asked.

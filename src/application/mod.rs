@@ -12,6 +12,7 @@ pub mod message;
 #[cfg(test)]
 mod model_tests;
 pub mod ports;
+pub mod progress;
 pub mod queries;
 pub mod settings;
 #[cfg(test)]

@@ -10,12 +10,29 @@ use super::{Digest, MachineId, RequestId, TemplateId, Timestamp};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum TemplateEvent {
-    /// A request used this content of a template for the first time; it is kept from now on.
+    /// An operator added a template to the template file, or a request used this content of a template for the first time
+    /// and it is kept from now on.
     TemplateCreated {
         /// The template.
         template_id: TemplateId,
         /// Its content.
         digest: Digest,
+    },
+    /// An operator changed a template in the template file; requests that were made before go on with what they have.
+    TemplateUpdated {
+        /// The template.
+        template_id: TemplateId,
+        /// Its content until then.
+        former: Digest,
+        /// Its content.
+        digest: Digest,
+    },
+    /// An operator took a template out of the template file; its requests and hosts go on.
+    TemplateDeleted {
+        /// The template.
+        template_id: TemplateId,
+        /// Its content until then.
+        former: Digest,
     },
 }
 
@@ -74,14 +91,18 @@ pub struct Facts<'e> {
 
 impl TemplateEvent {
     fn facts(&self) -> Facts<'_> {
-        match self {
-            Self::TemplateCreated { template_id, digest } => Facts {
-                name: "TemplateCreated",
-                template: Some(template_id),
-                detail: format!("digest {digest}"),
-                ..Facts::default()
-            },
-        }
+        let (name, template, detail) = match self {
+            Self::TemplateCreated { template_id, digest } => {
+                ("TemplateCreated", template_id, format!("digest {digest}"))
+            }
+            Self::TemplateUpdated { template_id, former, digest } => {
+                ("TemplateUpdated", template_id, format!("digest {digest}, formerly {former}"))
+            }
+            Self::TemplateDeleted { template_id, former } => {
+                ("TemplateDeleted", template_id, format!("formerly digest {former}"))
+            }
+        };
+        Facts { name, template: Some(template), detail, ..Facts::default() }
     }
 }
 
@@ -95,8 +116,10 @@ impl EventEnvelope {
     pub const SCHEMA_VERSION: u32 = 1;
 
     /// The names of all events.
-    pub const NAMES: [&'static str; 18] = [
+    pub const NAMES: [&'static str; 20] = [
         "TemplateCreated",
+        "TemplateUpdated",
+        "TemplateDeleted",
         "RequestCreated",
         "IntentRecorded",
         "ResourceMade",

@@ -7,6 +7,7 @@ pub mod event;
 pub mod failure;
 pub mod ids;
 pub mod machine;
+pub mod nearest;
 pub mod notes;
 pub mod request;
 pub mod template;

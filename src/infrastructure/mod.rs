@@ -11,6 +11,7 @@ pub mod ids;
 pub mod instance_types;
 mod lease;
 pub mod lock;
+pub mod prices;
 pub mod process;
 pub mod storage;
 pub mod takeover;

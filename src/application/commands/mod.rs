@@ -2,6 +2,8 @@
 
 mod adopt_hosts;
 mod cancel_request;
+mod create_templates;
+mod delete_template;
 mod migrate_store;
 mod purge_store;
 mod reconcile;
@@ -12,10 +14,14 @@ mod return_machines;
 mod sync_machines;
 mod sync_requests;
 mod take_over;
+mod template_writing;
 mod translation;
+mod update_template;
 
 pub use adopt_hosts::{AdoptHosts, AdoptHostsHandler, AdoptReport};
 pub use cancel_request::{CancelRequest, CancelRequestHandler, Cancelled};
+pub use create_templates::{CreateTemplates, CreateTemplatesHandler};
+pub use delete_template::{DeleteTemplate, DeleteTemplateHandler, TemplateDeleted};
 pub use migrate_store::{ImportArchive, ImportArchiveHandler, MigrateStore, MigrateStoreHandler};
 pub use purge_store::{PurgeOutcome, PurgeStore, PurgeStoreHandler};
 pub use reconcile::{Reconcile, ReconcileHandler, ReconcileReport};
@@ -26,3 +32,5 @@ pub use return_machines::{HostRef, ReturnAccepted, ReturnMachines, ReturnMachine
 pub use sync_machines::{SyncMachines, SyncMachinesHandler};
 pub use sync_requests::{SyncReport, SyncRequests, SyncRequestsHandler};
 pub use take_over::{TakeOver, TakeOverHandler, TakeOverReport, Tally};
+pub use template_writing::TemplatesWritten;
+pub use update_template::{UpdateTemplate, UpdateTemplateHandler};

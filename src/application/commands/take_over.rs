@@ -14,7 +14,7 @@ use super::translation::{self, Left, Rules, Translated};
 use crate::application::engine::{EngineSource, pause};
 use crate::application::message::{Command, Handler, Message};
 use crate::application::ports::{Changes, ForeignPlace, ForeignReader, Found, UnitOfWork};
-use crate::application::{ApplicationError, StorageError};
+use crate::application::{ApplicationError, StorageError, progress};
 use crate::domain::machine::{Machine, MachineSnapshot};
 use crate::domain::request::{Body, Request, RequestSnapshot};
 use crate::domain::{MachineId, RequestId};
@@ -89,6 +89,7 @@ const STEP: usize = 1000;
 impl Handler<TakeOver> for TakeOverHandler {
     async fn handle(&self, command: TakeOver) -> Result<TakeOverReport, ApplicationError> {
         let engine = self.engine.engine();
+        progress::tell(|| "reading the other installation".to_owned());
         let mut found = self.reader.read(&command.place)?;
         let now = engine.clock.now();
         let rules = Rules { policy: &engine.policy, default_api: engine.default_api, now };
@@ -117,6 +118,7 @@ impl Handler<TakeOver> for TakeOverHandler {
             if command.dry || (requests.is_empty() && machines.is_empty()) {
                 return Ok(report);
             }
+            progress::tell(|| format!("writing {} requests and {} hosts", requests.len(), machines.len()));
             let changes = Changes {
                 requests: requests.iter_mut().collect(),
                 machines: machines.iter_mut().collect(),
@@ -152,7 +154,8 @@ async fn fresh(
     forget(&mut report.machines);
     let mut machines: BTreeMap<&MachineId, &MachineSnapshot> = translated.machines.iter().collect();
     let ids: Vec<MachineId> = translated.machines.keys().cloned().collect();
-    for step in ids.chunks(STEP) {
+    for (number, step) in ids.chunks(STEP).enumerate() {
+        progress::tell(|| format!("comparing hosts with the store, {} of {}", number * STEP, ids.len()));
         for known in store.machines(step).await? {
             let Some(theirs) = machines.remove(known.id()) else { continue };
             let ours = known.snapshot();
@@ -174,7 +177,11 @@ async fn fresh(
         }
     }
     let mut requests = Vec::new();
-    for (id, theirs) in &translated.requests {
+    for (number, (id, theirs)) in translated.requests.iter().enumerate() {
+        if number % STEP == 0 {
+            let all = translated.requests.len();
+            progress::tell(|| format!("comparing requests with the store, {number} of {all}"));
+        }
         match store.request(id).await? {
             None => {
                 let hosts = by_request.remove(id).unwrap_or_default();

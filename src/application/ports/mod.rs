@@ -11,8 +11,10 @@ mod installation;
 mod instance_types;
 mod listings;
 mod notebook;
+mod prices;
 mod store_keeper;
 mod store_mover;
+mod template_editor;
 mod unit_of_work;
 
 pub use catalogue::{Listing, RefusedTemplate, TemplateCatalogue, TemplateReview};
@@ -32,8 +34,10 @@ pub use installation::Installation;
 pub use instance_types::{InstanceTypeSource, InstanceTypes, OfferedTypes};
 pub use listings::{EventFilter, Listings, MachineFilter, MachineSort, RequestFilter, RequestSort};
 pub use notebook::Notebook;
+pub use prices::{PriceTable, Prices, Usd};
 pub use store_keeper::{Condition, Contents, Depth, Recovery, StoreCopy, StoreKeeper, StoreReport};
 pub use store_mover::{Archive, Moved, Present, StoreMover};
+pub use template_editor::{EditedTemplate, EditedTemplates, TemplateChange, TemplateEdit, TemplateEditor};
 pub use unit_of_work::{
     Admission, Changes, MachineRepository, Purged, RequestRepository, TemplateRepository, UnitOfWork,
 };

@@ -69,6 +69,8 @@ pub struct Changes<'a> {
     pub machines: Vec<&'a mut Machine>,
     /// A template that may not be kept yet.
     pub template: Option<&'a Template>,
+    /// What happened to templates in the template file, which the store does not keep.
+    pub template_facts: Vec<TemplateEvent>,
     /// A condition to check inside the transaction.
     pub admission: Option<Admission>,
 }
@@ -76,7 +78,10 @@ pub struct Changes<'a> {
 impl Changes<'_> {
     /// Returns whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.requests.is_empty() && self.machines.is_empty() && self.template.is_none()
+        self.requests.is_empty()
+            && self.machines.is_empty()
+            && self.template.is_none()
+            && self.template_facts.is_empty()
     }
 
     /// Returns the pending events of all aggregates in their envelopes, numbered from `first`. `template_is_new` says
@@ -90,8 +95,10 @@ impl Changes<'_> {
         });
         let requests = self.requests.iter().flat_map(|r| r.pending_events().iter().cloned().map(DomainEvent::Request));
         let machines = self.machines.iter().flat_map(|m| m.pending_events().iter().cloned().map(DomainEvent::Machine));
+        let template_facts = self.template_facts.iter().cloned().map(DomainEvent::Template);
         template
             .into_iter()
+            .chain(template_facts)
             .chain(requests)
             .chain(machines)
             .zip(first..)

@@ -8,7 +8,7 @@ use shaku::Component;
 
 use crate::application::message::{Handler, Message, Query};
 use crate::application::ports::{Archive, Clock, Installation, Notebook, StoreMover};
-use crate::application::{ApplicationError, StorageError};
+use crate::application::{ApplicationError, StorageError, progress};
 
 /// Asks for everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,6 +46,10 @@ impl Handler<ExportStore> for ExportStoreHandler {
         // Leases are of processes of this machine.
         archive.notes.free_dead(|_| false);
         if let Some(file) = &query.file {
+            progress::tell(|| {
+                let (requests, hosts) = (archive.requests.len(), archive.machines.len());
+                format!("writing {requests} requests and {hosts} hosts to {}", file.display())
+            });
             let text = serde_json::to_vec(&archive).map_err(|error| StorageError::Unavailable {
                 operation: "writing down everything".to_owned(),
                 source: Box::new(error),

@@ -3,6 +3,7 @@
 mod check_providers;
 mod check_store;
 mod choose_types;
+mod costing;
 mod discover_site;
 mod examine_templates;
 mod export_store;
@@ -19,6 +20,7 @@ mod templates;
 pub use check_providers::{CheckProviders, CheckProvidersHandler, ProviderStanding};
 pub use check_store::{CheckStore, CheckStoreHandler};
 pub use choose_types::{ChooseTypes, ChooseTypesHandler};
+pub use costing::{Cost, CostRange, HOURS_OF_A_MONTH};
 pub use discover_site::{DiscoverSite, DiscoverSiteHandler};
 pub use examine_templates::{ExamineTemplates, ExamineTemplatesHandler};
 pub use export_store::{ExportStore, ExportStoreHandler};
@@ -32,6 +34,6 @@ pub use lists::{
     ListEvents, ListEventsHandler, ListMachines, ListMachinesHandler, ListRequests, ListRequestsHandler, Listed,
 };
 pub use read_console::{ReadConsole, ReadConsoleHandler};
-pub use rehearse_request::{RehearseRequest, RehearseRequestHandler, RehearsedRequest};
+pub use rehearse_request::{LeftOut, RehearseRequest, RehearseRequestHandler, RehearsedRequest};
 pub use stories::{MachineStory, RequestStory, ShowMachine, ShowMachineHandler, ShowRequest, ShowRequestHandler};
 pub use templates::{ReviewTemplates, ReviewTemplatesHandler, ShowTemplate, ShowTemplateHandler};

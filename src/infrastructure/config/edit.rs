@@ -12,11 +12,7 @@ use super::document::{self, Node};
 use super::keys::{self, Kind};
 use super::layers::{LARGEST, OWN};
 use super::settings::shown;
-use super::{ConfigurationError, Environment, Overrides, Settings, folders};
-use crate::infrastructure::files;
-
-/// The name under which the former state of the file is kept.
-const FORMER: &str = "config.json.former";
+use super::{ConfigurationError, Environment, Overrides, Settings, folders, replacing};
 
 /// What was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +40,13 @@ impl Settings {
         let key = keys::find(name)?;
         Ok(self.layers.get(key.name).map(|(setting, origin)| (shown(key.kind, setting), origin.to_string())))
     }
+}
+
+/// Returns whether a key begins with the name of a section, so that it can be no field of a template.
+pub fn is_in_a_section(key: &str) -> bool {
+    let section = |key: &str| key.split_once('.').map(|(section, _)| section.to_owned());
+    section(key)
+        .is_some_and(|named| keys::KEYS.iter().any(|known| section(known.name).as_deref() == Some(named.as_str())))
 }
 
 /// Sets `name` to `value` in our own file; an empty value removes it, so that what lies below is in force.
@@ -79,7 +82,7 @@ pub fn set(
     let before = Settings::load(overrides, environment).ok().and_then(|settings| settings.value(name).ok().flatten());
     let settings = Settings::load_with(overrides, environment, Some(&text))?;
     let after = settings.value(name)?;
-    let former = replace(&path, found.as_deref(), &text)?;
+    let former = replacing::replace(&path, found.as_deref(), &text, LARGEST)?;
     let (after, origin) = after.unzip();
     Ok(Edited { path, former, before: before.map(|(value, _)| value), after, origin, warnings: settings.warnings })
 }
@@ -148,19 +151,6 @@ fn put<'a>(node: &mut Node<'a>, name: &str, value: Option<Node<'a>>) -> Result<(
         }
     }
     Ok(())
-}
-
-/// Replaces the file, which still holds `found`, and returns the name that its former state has now.
-fn replace(path: &Path, found: Option<&str>, text: &str) -> Result<Option<PathBuf>, ConfigurationError> {
-    let failed = |error: files::FileError| ConfigurationError::unreadable(path, error);
-    let now = if path.exists() { Some(document::read(path, LARGEST)?) } else { None };
-    if now.as_deref() != found {
-        let reason = "was changed by somebody else in this very moment; try again";
-        return Err(ConfigurationError::invalid("the whole file", path.display(), reason));
-    }
-    let former = found.map(|_| path.with_file_name(FORMER));
-    files::replace_shared(path, text.as_bytes(), former.as_deref()).map_err(failed)?;
-    Ok(former)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::infrastructure::config::FolderOptions;
+use crate::infrastructure::files;
 
 fn overrides(folder: &Path) -> Overrides {
     let path = |name: &str| Some(folder.join(name));
@@ -60,6 +61,7 @@ fn what_cannot_be_used_is_refused_and_the_file_stays_as_it_is() {
     for (config, key, value, wanted) in [
         ("{}", "storage.stratgy", "json", "did you mean storage.strategy?"),
         ("{}", "storage.strategy", "paper", "json or sqlite"),
+        ("{}", "storage", "json", "is a section; its keys are storage.strategy, "),
         ("{}", "provider.aws.proxy.host", "proxy.example", "a proxy host needs its port"),
         (text, "storage.strategy", "json", "is not an object"),
         ("{", "storage.strategy", "json", "cannot be read"),

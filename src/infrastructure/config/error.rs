@@ -38,6 +38,15 @@ pub enum ConfigurationError {
         #[source]
         source: Cause,
     },
+    /// A file cannot be written. It is as it was.
+    #[error("{} cannot be written", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Cause,
+    },
 }
 
 impl ConfigurationError {

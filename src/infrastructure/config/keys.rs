@@ -149,12 +149,21 @@ impl Key {
 /// [`ConfigurationError::Invalid`] naming the nearest key, when there is none.
 pub(super) fn find(name: &str) -> Result<&'static Key, ConfigurationError> {
     KEYS.iter().find(|key| key.name == name).ok_or_else(|| {
-        let hint = match nearest(name, KEYS.iter().map(|key| key.name)) {
+        let near = nearest(name, KEYS.iter().map(|key| key.name)).filter(|_| in_section(name).is_empty());
+        let hint = match near {
             Some(near) => format!("there is no such key; did you mean {near}?"),
-            None => "there is no such key; hostfactory config show lists them".to_owned(),
+            None => match in_section(name) {
+                members if members.is_empty() => "there is no such key; hostfactory config show lists them".to_owned(),
+                members => format!("is a section; its keys are {}", members.join(", ")),
+            },
         };
         ConfigurationError::invalid(short(name), Origin::CommandLine, hint)
     })
+}
+
+fn in_section(name: &str) -> Vec<&'static str> {
+    let is_in = |key: &&'static str| key.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+    KEYS.iter().map(|key| key.name).filter(is_in).collect()
 }
 
 /// The levels that there are, most quiet first, each with the other names it goes by.

@@ -15,6 +15,8 @@ mod keys;
 mod layers;
 mod orb;
 mod origin;
+mod outline;
+mod replacing;
 mod schema;
 mod settings;
 mod site;
@@ -28,7 +30,7 @@ mod schema_tests;
 #[cfg(test)]
 mod settings_tests;
 
-pub use edit::{Edited, set};
+pub use edit::{Edited, is_in_a_section, set};
 pub use env::{Environment, VARIABLES, Variable};
 pub(in crate::infrastructure) use env::{HF_CONFDIR, HF_TOP};
 pub use error::ConfigurationError;

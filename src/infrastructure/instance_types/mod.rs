@@ -10,3 +10,4 @@ mod table;
 mod tests;
 
 pub use known::{KnownInstanceTypes, KnownInstanceTypesParameters};
+pub(in crate::infrastructure) use table::line_of;

@@ -21,7 +21,7 @@ pub(super) fn find(table: &[u8], name: &str) -> Option<InstanceShape> {
 }
 
 /// Returns the line of this type without its end; `None` when it is not where it belongs.
-pub(super) fn line_of<'t>(table: &'t [u8], name: &str) -> Option<&'t [u8]> {
+pub(in crate::infrastructure) fn line_of<'t>(table: &'t [u8], name: &str) -> Option<&'t [u8]> {
     let mut rest = table;
     loop {
         let (before, from) = rest.split_at_checked(rest.len() / 2)?;

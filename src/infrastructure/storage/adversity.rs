@@ -106,7 +106,7 @@ pub(super) async fn fill(harness: &impl Harness) {
         template: Some(&template),
         requests: vec![&mut request],
         machines: hosts.iter_mut().collect(),
-        admission: None,
+        ..Changes::default()
     };
     harness.open().commit(changes, at(1)).await.unwrap();
 }

@@ -3,11 +3,11 @@
 //! Invariant: an archive that does not fit its digest goes into no store.
 
 use super::examine;
-use super::mover::{FileMover, Movable, Source, other_contents, read, verified};
+use super::mover::{FileMover, Movable, Source, counted, other_contents, read, verified};
 use super::place::beside;
 use super::{StoreState, installation};
-use crate::application::StorageError;
 use crate::application::ports::{Archive, Moved, Present};
+use crate::application::{StorageError, progress};
 use crate::domain::{InstallationId, Timestamp};
 use crate::infrastructure::files;
 
@@ -20,6 +20,7 @@ impl FileMover {
         at: Timestamp,
     ) -> Result<Archive, StorageError> {
         let path = self.path::<F>()?;
+        progress::tell(|| format!("reading the {} store", F::PLACE.strategy));
         let source = if files::check_private(&path)?.is_some() {
             read(form, &path)?
         } else {
@@ -53,6 +54,7 @@ impl FileMover {
         at: Timestamp,
     ) -> Result<Moved, StorageError> {
         let (source, id) = checked(archive, form.schema())?;
+        progress::tell(|| format!("writing {} into the {} store", counted(&source.state), F::PLACE.strategy));
         let path = self.path::<F>()?;
         let mut moved = self.moved(true, self.in_force, path.clone());
         let is_there = files::check_private(&path)?.is_some();

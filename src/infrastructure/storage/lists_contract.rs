@@ -5,9 +5,10 @@ use super::samples::{self, acquire_id, at, machine_id, return_id};
 use crate::application::ports::{
     Changes, EventFilter, MachineFilter, MachineSort, RequestFilter, RequestSort, UnitOfWork,
 };
+use crate::domain::event::{DomainEvent, TemplateEvent};
 use crate::domain::machine::MachineStatus;
 use crate::domain::request::{Request, RequestStatus};
-use crate::domain::{RequestId, RequestKind};
+use crate::domain::{Digest, RequestId, RequestKind};
 
 /// Makes a module of tests for a [`Harness`].
 macro_rules! lists_contract {
@@ -18,6 +19,7 @@ macro_rules! lists_contract {
             machines_are_filtered_and_ordered,
             events_are_filtered_and_the_newest_are_kept,
             what_is_asked_for_is_never_part_of_a_statement,
+            facts_about_the_template_file_are_events_and_nothing_else,
         );
     };
     ($harness:ty; $($name:ident,)*) => {
@@ -159,4 +161,28 @@ pub(super) async fn what_is_asked_for_is_never_part_of_a_statement(harness: &imp
     let names = vec!["'); DROP TABLE events; --".to_owned()];
     assert!(store.list_events(&EventFilter { names, limit: ALL, ..EventFilter::default() }).await.unwrap().is_empty());
     assert!(!store.list_events(&EventFilter { limit: ALL, ..EventFilter::default() }).await.unwrap().is_empty());
+}
+
+pub(super) async fn facts_about_the_template_file_are_events_and_nothing_else(harness: &impl Harness) {
+    let (store, template) = (harness.open(), samples::template());
+    let (template_id, digest) = (template.id().clone(), template.digest());
+    let facts = vec![
+        TemplateEvent::TemplateCreated { template_id: template_id.clone(), digest: digest.clone() },
+        TemplateEvent::TemplateUpdated {
+            template_id: template_id.clone(),
+            former: digest.clone(),
+            digest: Digest::of(&["new"]),
+        },
+        TemplateEvent::TemplateDeleted { template_id, former: digest.clone() },
+    ];
+    for fact in &facts {
+        let changes = Changes { template_facts: vec![fact.clone()], ..Changes::default() };
+        store.commit(changes, at(0)).await.unwrap();
+    }
+    let waiting = harness.open().undelivered(ALL).await.unwrap();
+    let events: Vec<DomainEvent> = facts.into_iter().map(DomainEvent::Template).collect();
+    assert_eq!(waiting.iter().map(|event| event.event.clone()).collect::<Vec<_>>(), events);
+    let named = EventFilter { names: vec!["TemplateUpdated".to_owned()], limit: ALL, ..EventFilter::default() };
+    assert_eq!(harness.open().list_events(&named).await.unwrap(), [waiting[1].clone()]);
+    assert!(store.template(&digest).await.unwrap().is_none());
 }

@@ -19,9 +19,9 @@ use super::place::{LOCK, beside};
 #[cfg(feature = "sqlite")]
 use super::sqlite::Sqlite;
 use super::{StoreState, strategy};
-use crate::application::StorageError;
 use crate::application::ports::{Archive, Contents, Moved, Present, StoreMover};
 use crate::application::settings::StorageStrategy;
+use crate::application::{StorageError, progress};
 use crate::domain::{InstallationId, Timestamp};
 use crate::infrastructure::files;
 use crate::infrastructure::lock::FileLock;
@@ -130,6 +130,7 @@ impl FileMover {
                 advice: format!("set storage.strategy to {}", to.word()),
             });
         }
+        progress::tell(|| format!("reading the {} store", F::PLACE.strategy));
         let (held, source) = former.hold(&from_path)?;
         let mut moved = self.moved(true, to, path.clone());
         let suffix = format!("migrated-{}", at.as_millis());
@@ -144,7 +145,9 @@ impl FileMover {
         }
         move_copy::<T>(&path, &suffix, &mut moved.aside)?;
         files::create_atomic(&unfinished, UNFINISHED_TEXT)?;
+        progress::tell(|| format!("writing {} into the {} store", counted(&source.state), T::PLACE.strategy));
         next.make(&path, &source)?;
+        progress::tell(|| format!("reading the {} store back", T::PLACE.strategy));
         moved.contents = Some(verified(next, &path, &source)?);
         T::PLACE.note_made(&path);
         let former_unfinished = beside(&from_path, UNFINISHED);
@@ -169,6 +172,12 @@ impl FileMover {
         }
         Ok(moved)
     }
+}
+
+/// Returns how much is in a store, in words.
+pub(super) fn counted(state: &StoreState) -> String {
+    let StoreState { requests, machines, events, .. } = state;
+    format!("{} requests, {} hosts and {} events", requests.len(), machines.len(), events.len())
 }
 
 /// Reads a store of this form.

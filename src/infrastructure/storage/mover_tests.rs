@@ -28,7 +28,7 @@ async fn fill(store: &dyn UnitOfWork, number: u32) -> Result<(), StorageError> {
         template: Some(&template),
         requests: vec![&mut request, &mut back],
         machines: hosts.iter_mut().collect(),
-        admission: None,
+        ..Changes::default()
     };
     store.commit(changes, at(i64::from(number))).await
 }

@@ -169,7 +169,9 @@ impl StoreState {
     /// Returns whether a commit of `changes` would change nothing: they hold at most a template that is kept already.
     pub fn has_all_of(&self, changes: &Changes<'_>) -> bool {
         let template_is_kept = changes.template.is_none_or(|t| self.templates.contains_key(&t.digest()));
-        changes.requests.is_empty() && changes.machines.is_empty() && template_is_kept
+        let nothing_else =
+            changes.requests.is_empty() && changes.machines.is_empty() && changes.template_facts.is_empty();
+        nothing_else && template_is_kept
     }
 
     /// Takes in a change set and its events, or refuses and changes nothing. The aggregates themselves stay as they are;

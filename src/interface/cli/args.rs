@@ -228,7 +228,11 @@ fn format_in(args: &[OsString]) -> Option<Format> {
     texts.windows(2).find_map(beside).or_else(|| texts.iter().find_map(within))
 }
 
-fn setting(text: &str) -> Result<(String, String), DomainError> {
+/// Reads `KEY=VALUE`.
+///
+/// # Errors
+/// [`DomainError::Validation`] when it is not of this form.
+pub(super) fn setting(text: &str) -> Result<(String, String), DomainError> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err(DomainError::validation("--set", "is not of the form KEY=VALUE")),

@@ -129,6 +129,9 @@ pub trait Composition {
     /// [`StartError`] when the configuration cannot be used.
     fn configuration(&self, options: &StartOptions, origins: bool) -> Result<Value, StartError>;
 
+    /// Returns whether this is a key of the configuration, at least by its section.
+    fn is_setting(&self, key: &str) -> bool;
+
     /// Returns the value in force of one key, secrets masked, and where it comes from; `None` when it is set nowhere.
     ///
     /// # Errors

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use super::*;
 use crate::application::budget::Budget;
 use crate::application::commands::{
-    AdoptHosts, AdoptReport, CancelRequest, Cancelled, ImportArchive, MigrateStore, PurgeOutcome, PurgeStore,
-    Reconcile, ReconcileReport, RecoverStore, RefreshInstanceTypes, RequestMachines, ReturnAccepted, ReturnMachines,
-    SyncMachines, SyncReport, SyncRequests, TakeOver, TakeOverReport, TypesLearnt,
+    AdoptHosts, AdoptReport, CancelRequest, Cancelled, CreateTemplates, DeleteTemplate, ImportArchive, MigrateStore,
+    PurgeOutcome, PurgeStore, Reconcile, ReconcileReport, RecoverStore, RefreshInstanceTypes, RequestMachines,
+    ReturnAccepted, ReturnMachines, SyncMachines, SyncReport, SyncRequests, TakeOver, TakeOverReport, TemplateDeleted,
+    TemplatesWritten, TypesLearnt, UpdateTemplate,
 };
 use crate::application::events::EventDelivery;
 use crate::application::message::Handler;
@@ -197,6 +198,8 @@ handles!(RehearseRequest, RehearsedRequest, |app, query| {
         count: query.count,
         pools: Vec::new(),
         left_out: Vec::new(),
+        refusal: None,
+        cost: crate::application::queries::Cost::default(),
         calls: vec![call],
         verdict: query.check.then_some(Ok(())),
     })
@@ -225,6 +228,9 @@ handles!(ReviewTemplates, TemplateReview, |app, _| {
     let refused = vec![RefusedTemplate { id: "A".to_owned(), reason: "b".to_owned() }];
     Ok(TemplateReview { refused, ..TemplateReview::default() })
 });
+handles!(CreateTemplates, TemplatesWritten, |_, _| Err(not_tried()));
+handles!(UpdateTemplate, TemplatesWritten, |_, _| Err(not_tried()));
+handles!(DeleteTemplate, TemplateDeleted, |_, _| Err(not_tried()));
 handles!(ReadConsole, Option<String>, |app, _| app.trouble.happens().map(|()| Some("login:\u{1b}[2J".to_owned())));
 
 handles!(ListResources, ResourceList, |app, _| {
@@ -294,6 +300,10 @@ impl Composition for Fake {
 
     fn configuration(&self, options: &StartOptions, origins: bool) -> Result<Value, StartError> {
         Ok(json!({"origins": origins, "settings": options.settings.len()}))
+    }
+
+    fn is_setting(&self, key: &str) -> bool {
+        key.starts_with("storage.")
     }
 
     fn configured(&self, _: &StartOptions, key: &str) -> Result<Option<(Value, String)>, StartError> {

@@ -13,6 +13,7 @@ mod screen;
 mod table;
 mod watching;
 mod when;
+mod wrapping;
 mod yaml;
 
 pub use args::command;

@@ -1,10 +1,13 @@
 //! Standard output: whole documents, each with one line end and one flush. Nothing else in the program writes there.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, StderrLock, Write};
+use std::sync::Arc;
+use std::time::Instant;
 
 use super::report::Report;
 use super::screen::{Format, Screen, Terminal};
-use super::yaml;
+use super::{when, wrapping, yaml};
+use crate::application::progress::heard;
 use crate::interface::hostfactory::{Answer, Failure};
 
 /// What goes to standard output.
@@ -85,9 +88,32 @@ pub(super) fn refresh(report: &Report, screen: Screen, last: &str) -> io::Result
 /// Shows on a terminal how far something has come, in place of what it showed before; the last time with nothing.
 pub(super) fn progress(text: &str) {
     let mut stderr = io::stderr().lock();
-    if stderr.is_terminal() {
+    if let Some(width) = width_of(&stderr) {
+        // A line that is broken could not be taken back.
+        let text: String = text.chars().take(width.saturating_sub(1)).collect();
         let _ = write!(stderr, "\r\u{1b}[K{text}").and_then(|()| stderr.flush());
     }
+}
+
+/// Does `work`, and shows on a terminal how far it has come, as far as it tells.
+pub(super) async fn followed<T>(work: impl Future<Output = T>) -> T {
+    if !io::stderr().is_terminal() {
+        return work.await;
+    }
+    let begun = Instant::now();
+    let listener = move |text: &str| progress(&format!("{text} … ({})", when::span(begun.elapsed())));
+    let answer = heard(Arc::new(listener), work).await;
+    progress("");
+    answer
+}
+
+/// Returns the columns of the terminal that standard error is; `None` when it is none.
+fn width_of(stderr: &StderrLock<'_>) -> Option<usize> {
+    #[cfg(unix)]
+    let size = terminal_size::terminal_size_of(stderr);
+    #[cfg(not(unix))]
+    let size = terminal_size::terminal_size();
+    stderr.is_terminal().then(|| size.map_or(80, |(width, _)| usize::from(width.0)))
 }
 
 /// Writes the next lines of something that goes on.
@@ -119,10 +145,15 @@ pub(super) fn terminal(variable: impl Fn(&str) -> Option<String>) -> Terminal {
 /// When there is none.
 pub(super) fn ask(question: &str) -> io::Result<String> {
     let mut stderr = io::stderr().lock();
+    let question =
+        width_of(&stderr).map_or_else(|| question.to_owned(), |width| wrapping::wrapped(question, width - 1));
     write!(stderr, "{question} ")?;
     stderr.flush()?;
     let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
+    if io::stdin().lock().read_line(&mut answer)? == 0 {
+        // Whoever ends the input leaves the cursor behind the question.
+        writeln!(stderr)?;
+    }
     Ok(answer.trim().to_owned())
 }
 
@@ -150,5 +181,9 @@ fn was_closed() -> bool {
 
 /// Writes a line to standard error, where that is possible.
 pub(super) fn hint(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let mut stderr = io::stderr().lock();
+    let _ = match width_of(&stderr) {
+        Some(width) => writeln!(stderr, "{}", wrapping::wrapped(text, width)),
+        None => writeln!(stderr, "{text}"),
+    };
 }

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::exit::Exit;
-use super::screen::{Format, Screen};
+use super::screen::{Format, Screen, Terminal};
 use super::table::{Cell, Table};
-use super::{table, yaml};
+use super::{table, wrapping, yaml};
 
 /// The answer of an operator's verb.
 #[derive(Debug)]
@@ -31,8 +31,12 @@ pub(super) enum Block {
     Table(Table),
     /// Names and values, one pair a line.
     Pairs(Vec<(&'static str, Cell)>),
-    /// Lines as they are.
+    /// Lines, broken where the terminal is narrower.
     Text(String),
+    /// Lines as they are, for programs to read in the end.
+    Verbatim(String),
+    /// Lines of two texts, with `-`, `+` or a space before each.
+    Difference(Vec<String>),
 }
 
 impl Report {
@@ -49,7 +53,12 @@ impl Report {
     /// Returns a report that people see as JSON, as they will write it.
     pub(super) fn json(document: Value) -> Self {
         let lines = format!("{document:#}");
-        Self::line(document, lines)
+        Self::verbatim(document, lines)
+    }
+
+    /// Returns a report that people see as these lines, none of them broken.
+    pub(super) fn verbatim(document: Value, lines: String) -> Self {
+        Self::of(document).with(Block::Verbatim(lines))
     }
 
     /// Returns a report that is these lines in whatever form is asked for.
@@ -91,11 +100,14 @@ impl Report {
     pub(super) fn text(&self, screen: Screen) -> serde_json::Result<String> {
         Ok(match screen.format {
             _ if self.is_silent => String::new(),
-            _ if self.is_plain => self.shown(screen),
+            _ if self.is_plain => self.shown(Screen { terminal: Terminal::default(), ..screen }),
             Format::Json => serde_json::to_string_pretty(&self.document)?,
             Format::Yaml => yaml::text(&self.document),
             Format::Name => self.names.join("\n"),
-            Format::Table | Format::Wide if self.blocks.is_empty() => yaml::text(&self.document),
+            Format::Table | Format::Wide if self.blocks.is_empty() => {
+                let text = yaml::text(&self.document);
+                screen.width().map_or_else(|| text.clone(), |width| wrapping::document(&text, width))
+            }
             Format::Table | Format::Wide => self.shown(screen),
         })
     }
@@ -111,7 +123,9 @@ impl Block {
         match self {
             Self::Table(table) => table.text(screen),
             Self::Pairs(pairs) => table::pairs(pairs, screen),
-            Self::Text(text) => text.clone(),
+            Self::Text(text) => screen.width().map_or_else(|| text.clone(), |width| wrapping::wrapped(text, width)),
+            Self::Verbatim(text) => text.clone(),
+            Self::Difference(lines) => table::difference(lines, screen),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant: a cell is one line; what it came from the cloud or a file cannot move the cursor or change colours.
 
 use super::screen::Screen;
+use super::wrapping;
 
 /// The least that an elastic column keeps.
 const NARROWEST: usize = 7;
@@ -35,6 +36,12 @@ impl Cell {
     /// Returns a cell of this tone.
     pub(super) fn toned(text: &str, tone: Tone) -> Self {
         Self { tone, ..Self::from(text) }
+    }
+
+    /// Returns what stands in it.
+    #[cfg(test)]
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     fn shown(&self, width: usize, coloured: bool) -> String {
@@ -184,14 +191,39 @@ pub(super) fn pairs(pairs: &[(&'static str, Cell)], screen: Screen) -> String {
         .map(|(name, cell)| {
             let name = Cell::toned(&format!("{name}:"), Tone::Faint);
             let gap = " ".repeat((width + 1).saturating_sub(name.width()) + GAP.len());
+            // What goes on stands below what it goes on from.
+            let column = width + 1 + GAP.len();
+            let room = screen.width().map_or(usize::MAX, |limit| limit.saturating_sub(column).max(NARROWEST));
+            let lines = wrapping::one(&cell.text, room, 0).replace('\n', &format!("\n{}", " ".repeat(column)));
+            let value = Cell { text: lines, tone: cell.tone };
             format!(
                 "{}{gap}{}",
                 name.shown(usize::MAX, screen.is_coloured()),
-                cell.shown(usize::MAX, screen.is_coloured())
+                value.shown(usize::MAX, screen.is_coloured())
             )
         })
         .collect();
     lines.join("\n")
+}
+
+/// Returns the lines of a difference, those that went and those that came in their colours; what is wider than the terminal
+/// goes on below, set in.
+pub(super) fn difference(lines: &[String], screen: Screen) -> String {
+    let shown = |line: &String| {
+        let tone = match line.chars().next() {
+            Some('-') => Tone::Bad,
+            Some('+') => Tone::Good,
+            _ => Tone::Plain,
+        };
+        let letters: Vec<char> = line.chars().collect();
+        let (first, rest) = letters.split_at(letters.len().min(screen.width().unwrap_or(usize::MAX)));
+        let room = screen.width().map_or(usize::MAX, |width| width.saturating_sub(GAP.len()).max(1));
+        let further = rest.chunks(room).map(|letters| format!("{GAP}{}", letters.iter().collect::<String>()));
+        let pieces = std::iter::once(first.iter().collect::<String>()).chain(further);
+        let toned = pieces.map(|piece| Cell::toned(&piece, tone).shown(usize::MAX, screen.is_coloured()));
+        toned.collect::<Vec<_>>().join("\n")
+    };
+    lines.iter().map(shown).collect::<Vec<_>>().join("\n")
 }
 
 fn cut(text: &str, width: usize) -> String {
@@ -244,6 +276,15 @@ mod tests {
     fn colours_are_for_terminals_that_want_them() {
         assert!(sample().text(screen(Some(80), Format::Table, true)).contains("\u{1b}[32m10m\u{1b}[0m"));
         assert!(!sample().text(screen(Some(80), Format::Table, false)).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_difference_goes_on_below_where_the_terminal_is_too_narrow() {
+        let lines = ["-abcdefgh".to_owned(), " x".to_owned(), "+é".to_owned()];
+        assert_eq!(difference(&lines, screen(Some(5), Format::Table, false)), "-abcd\n  efg\n  h\n x\n+é");
+        assert_eq!(difference(&lines, screen(None, Format::Table, false)), "-abcdefgh\n x\n+é");
+        let coloured = difference(&lines, screen(Some(80), Format::Table, true));
+        assert_eq!(coloured, "\u{1b}[31m-abcdefgh\u{1b}[0m\n x\n\u{1b}[32m+é\u{1b}[0m");
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub(super) struct PaceArgs {
 #[derive(Debug)]
 pub(super) struct Pace {
     interval: Duration,
+    begun: Instant,
     interrupted: Arc<AtomicBool>,
 }
 
@@ -42,7 +43,12 @@ impl Pace {
         signal_hook::flag::register_conditional_shutdown(SIGINT, code, Arc::clone(&interrupted))
             .and_then(|_| signal_hook::flag::register(SIGINT, Arc::clone(&interrupted)))
             .map_err(|error| Ended::failed(Failure::new(&format!("Ctrl-C cannot be watched for: {error}"))))?;
-        Ok(Self { interval: args.interval, interrupted })
+        Ok(Self { interval: args.interval, begun: Instant::now(), interrupted })
+    }
+
+    /// Returns how long it has been watched.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
     }
 
     /// Waits for the next look; returns whether it is to be taken.

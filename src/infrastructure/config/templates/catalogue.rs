@@ -10,11 +10,12 @@ use shaku::Component;
 use tracing::warn;
 
 use super::file::{self, Reading};
+use super::patch::unknown_fields;
 use super::{TemplateSettings, user_data};
 use crate::application::CatalogueError;
 use crate::application::ports::{InstanceTypes, Listing, RefusedTemplate, TemplateCatalogue, TemplateReview};
 use crate::domain::TemplateId;
-use crate::domain::template::{ProviderKind, Template, TemplateParts};
+use crate::domain::template::{ProviderKind, Template};
 use crate::infrastructure::config::Settings;
 use crate::infrastructure::config::text::nearest;
 
@@ -109,7 +110,8 @@ impl TemplateCatalogue for FileCatalogue {
             None => file::find(&self.folder, &self.instance, self.kind, &self.settings)?,
         };
         let reading = file::read(&path, &self.folder, self.kind, &self.settings, &*self.types)?;
-        let (off, notes, refused) = (reading.off, reading.warnings, reading.refused);
+        let (off, mut notes, refused) = (reading.off, reading.warnings, reading.refused);
+        notes.extend(reading.unknown.iter().map(|(id, names)| (id.clone(), unknown_fields(names))));
         let mut review = TemplateReview { path, refused, off, notes, ..TemplateReview::default() };
         for entry in reading.entries {
             match entry.script.as_ref().map(user_data::read) {
@@ -137,9 +139,6 @@ impl TemplateCatalogue for FileCatalogue {
             };
             return Err(CatalogueError::Unknown { id: id.to_string(), advice });
         };
-        let Some(script) = &entry.script else { return Ok(entry.template.clone()) };
-        let mut parts = TemplateParts::from(entry.template.clone());
-        parts.launch.user_data = Some(user_data::read(script).map_err(|error| refused(error.to_string()))?);
-        Template::new(parts).map_err(|error| refused(error.to_string()))
+        entry.whole().map_err(|error| refused(error.to_string()))
     }
 }

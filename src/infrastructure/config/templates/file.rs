@@ -20,7 +20,7 @@ use crate::infrastructure::config::text::short;
 use crate::infrastructure::config::{ConfigurationError, layers};
 
 /// The largest template file that is read.
-const LARGEST: u64 = 8 * 1024 * 1024;
+pub(super) const LARGEST: u64 = 8 * 1024 * 1024;
 
 /// Everything a template file says.
 #[derive(Default)]
@@ -33,6 +33,8 @@ pub(super) struct Reading {
     pub off: Vec<String>,
     /// What is odd and can be lived with, template by template.
     pub warnings: Vec<(String, Vec<String>)>,
+    /// Members that are no fields and are read over, template by template.
+    pub unknown: Vec<(String, Vec<String>)>,
 }
 
 /// Finds the template file.
@@ -45,11 +47,27 @@ pub(super) fn find(
     kind: ProviderKind,
     settings: &TemplateSettings,
 ) -> Result<PathBuf, CatalogueError> {
+    look_for(folder, instance, kind, settings)?.ok_or_else(|| CatalogueError::Unreadable {
+        what: format!("there is no template file in {}", folder.display()),
+        advice: format!("write {instance}prov_templates.json there, or name the file in template.file"),
+    })
+}
+
+/// Finds the template file, if there is one; the one that the operator named need not be there.
+///
+/// # Errors
+/// [`CatalogueError::Unreadable`] when the folder cannot be read, or it is not clear which of several files it is.
+pub(super) fn look_for(
+    folder: &Path,
+    instance: &str,
+    kind: ProviderKind,
+    settings: &TemplateSettings,
+) -> Result<Option<PathBuf>, CatalogueError> {
     if let Some(path) = &settings.file {
-        return Ok(path.clone());
+        return Ok(Some(path.clone()));
     }
     if let Some(path) = layers::find(folder, instance, "prov_templates.json").map_err(|error| unreadable(&error))? {
-        return Ok(path);
+        return Ok(Some(path));
     }
     let orb = [
         format!("{instance}_templates.json"),
@@ -57,15 +75,18 @@ pub(super) fn find(
         format!("{}_templates.json", ProviderKind::Aws),
         "templates.json".to_owned(),
     ];
-    orb.iter().map(|name| folder.join(name)).find(|path| path.is_file()).ok_or_else(|| CatalogueError::Unreadable {
-        what: format!("there is no template file in {}", folder.display()),
-        advice: format!("write {instance}prov_templates.json there, or name the file in template.file"),
-    })
+    Ok(orb.iter().map(|name| folder.join(name)).find(|path| path.is_file()))
 }
 
-fn unreadable(error: &ConfigurationError) -> CatalogueError {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    CatalogueError::Unreadable { what: format!("{error}{cause}"), advice: "correct the template file".to_owned() }
+/// Returns an error and its causes in one line.
+pub(super) fn told(error: &ConfigurationError) -> String {
+    let first = std::error::Error::source(error);
+    let causes = std::iter::successors(first, |cause| cause.source()).map(|cause| format!(": {cause}"));
+    format!("{error}{}", causes.collect::<String>())
+}
+
+pub(super) fn unreadable(error: &ConfigurationError) -> CatalogueError {
+    CatalogueError::Unreadable { what: told(error), advice: "correct the template file".to_owned() }
 }
 
 /// Reads the template file. A relative path of a boot script is taken from `folder`.
@@ -80,7 +101,22 @@ pub(super) fn read(
     types: &dyn InstanceTypes,
 ) -> Result<Reading, CatalogueError> {
     let text = document::read(path, LARGEST).map_err(|error| unreadable(&error))?;
-    let document = document::parse(&text, path, false).map_err(|error| unreadable(&error))?;
+    understand(&text, path, folder, kind, settings, types)
+}
+
+/// Reads the text of a template file at `path` as [`read`] does.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn understand(
+    text: &str,
+    path: &Path,
+    folder: &Path,
+    kind: ProviderKind,
+    settings: &TemplateSettings,
+    types: &dyn InstanceTypes,
+) -> Result<Reading, CatalogueError> {
+    let document = document::parse(text, path, false).map_err(|error| unreadable(&error))?;
     let mut reading = Reading::default();
     let mut seen: HashSet<String> = HashSet::new();
     for (at, (named, node)) in templates_of(&document, path)?.into_iter().enumerate() {
@@ -103,6 +139,9 @@ pub(super) fn read(
             reading.warnings.push((label, vec![note]));
             continue;
         }
+        if !record.unknown.is_empty() {
+            reading.unknown.push((label.clone(), record.unknown.iter().map(|name| (*name).to_owned()).collect()));
+        }
         let mut notes = Notes::default();
         match reader::read(id, &record, kind, folder, settings, types, &mut notes) {
             Ok(Some(entry)) => reading.entries.push(entry),
@@ -120,10 +159,10 @@ pub(super) fn read(
     Ok(reading)
 }
 
-type Found<'n, 'a> = Vec<(Option<&'n str>, &'n Node<'a>)>;
+pub(super) type Found<'n, 'a> = Vec<(Option<&'n str>, &'n Node<'a>)>;
 
 /// The templates of a file: an object with `templates`, a bare array, or an object keyed by id.
-fn templates_of<'n, 'a>(document: &'n Node<'a>, path: &Path) -> Result<Found<'n, 'a>, CatalogueError> {
+pub(super) fn templates_of<'n, 'a>(document: &'n Node<'a>, path: &Path) -> Result<Found<'n, 'a>, CatalogueError> {
     fn keyed<'n, 'a>(members: &'n [(Cow<'a, str>, Node<'a>)]) -> Found<'n, 'a> {
         let is_template =
             |(key, node): &&(Cow<'_, str>, Node<'_>)| !key.starts_with('_') && matches!(node, Node::Object(_));
@@ -158,7 +197,11 @@ fn templates_of<'n, 'a>(document: &'n Node<'a>, path: &Path) -> Result<Found<'n,
     Ok(found)
 }
 
-fn id_of(
+/// Returns the id of a template, which may be the key that it stands under.
+///
+/// # Errors
+/// [`DomainError`](crate::domain::DomainError) when it has none that can be used.
+pub(super) fn id_of(
     record: &Record<'_, '_>,
     named: Option<&str>,
 ) -> Result<crate::domain::TemplateId, crate::domain::DomainError> {

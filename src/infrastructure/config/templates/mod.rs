@@ -5,6 +5,8 @@
 mod api;
 mod attributes;
 mod catalogue;
+mod difference;
+mod editor;
 mod fields;
 mod file;
 mod fleet_file;
@@ -12,15 +14,19 @@ mod fleets;
 mod launch;
 mod market;
 mod native;
+mod patch;
 mod placement;
 mod reader;
 mod record;
 mod requirements;
 mod schema;
 mod shapes;
+mod sheet;
 mod user_data;
 mod volumes;
 
+#[cfg(test)]
+mod editor_tests;
 #[cfg(test)]
 mod field_tests;
 #[cfg(test)]
@@ -37,6 +43,7 @@ mod schema_tests;
 use std::path::PathBuf;
 
 pub use catalogue::{FileCatalogue, FileCatalogueParameters};
+pub use editor::{FileEditor, FileEditorParameters};
 pub use fields::{FIELDS, Fate, FieldInfo};
 pub use schema::template_schema;
 

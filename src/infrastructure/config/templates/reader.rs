@@ -22,6 +22,19 @@ pub(super) struct Entry {
     pub script: Option<Script>,
 }
 
+impl Entry {
+    /// Returns the template with its boot script read.
+    ///
+    /// # Errors
+    /// [`DomainError`] when that cannot be read or is no script.
+    pub(super) fn whole(&self) -> Result<Template, DomainError> {
+        let Some(script) = &self.script else { return Ok(self.template.clone()) };
+        let mut parts = TemplateParts::from(self.template.clone());
+        parts.launch.user_data = Some(user_data::read(script)?);
+        Template::new(parts)
+    }
+}
+
 /// Reads a template object; `None` when it is switched off.
 ///
 /// # Errors

@@ -18,6 +18,8 @@ pub(super) struct Record<'n, 'a> {
     slots: Vec<Option<(u8, &'n Node<'a>)>>,
     /// A key that comes twice.
     pub(super) twice: Option<String>,
+    /// Keys that are no fields.
+    pub(super) unknown: Vec<&'n str>,
 }
 
 /// Lookups that ORB makes in `providerConfig` and `metadata` when the template itself says nothing.
@@ -31,7 +33,7 @@ const NESTED: [Field; 5] = [
 
 const NESTED_RANK: u8 = 10;
 
-fn rank(key: &str, field: Field) -> u8 {
+pub(super) fn rank(key: &str, field: Field) -> u8 {
     match (key.contains('_'), key == field.name()) {
         (false, true) => 0,
         (false, false) => 1,
@@ -43,13 +45,14 @@ fn rank(key: &str, field: Field) -> u8 {
 impl<'n, 'a> Record<'n, 'a> {
     /// Sorts the members of a template object into fields. Unset values and unknown keys are dropped.
     pub(super) fn of(members: &'n [(Cow<'a, str>, Node<'a>)]) -> Self {
-        let mut record = Self { slots: vec![None; FIELDS.len()], twice: None };
+        let mut record = Self { slots: vec![None; FIELDS.len()], twice: None, unknown: Vec::new() };
         for (at, (key, node)) in members.iter().enumerate() {
             if key.starts_with('_') {
                 continue;
             }
             let Some(field) = Field::of(key) else {
                 debug!(key = %short(key), "unknown template key");
+                record.unknown.push(key);
                 continue;
             };
             let rank = rank(key, field);

@@ -55,7 +55,7 @@ pub(super) fn run<C: Composition>(desk: &Desk<'_, C>, verb: ConfigVerb) -> Resul
             let (value, origin) = desk.composition.configured(desk.options, &key)?.unzip();
             let shown = value.as_ref().map_or_else(String::new, plain);
             let document = json!({ "key": key, "value": value, "origin": origin });
-            Ok(Report::line(document, shown.clone()).named(vec![shown]))
+            Ok(Report::verbatim(document, shown.clone()).named(vec![shown]))
         }
         ConfigVerb::Set { key, value } => set(desk, &key, &value),
         ConfigVerb::Validate => {

@@ -50,7 +50,8 @@ pub(super) async fn take_over<M: Catalogue>(app: App<'_, M>, args: TakeOverArgs)
         From::Ohfp => Flavour::Ohfp,
     });
     let place = ForeignPlace { flavour, config: args.config, work: args.work };
-    let report = app.commands().dispatch(TakeOver { place, dry: args.dry_run }).await?;
+    let command = TakeOver { place, dry: args.dry_run };
+    let report = output::followed(app.commands().dispatch(command)).await?;
     output::hint(summary(&report).trim_end());
     Ok(Report::of(document(&report)))
 }

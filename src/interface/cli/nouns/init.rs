@@ -264,15 +264,15 @@ fn told(made: &LaidOut, provider: Provider, args: &InitArgs, options: &StartOpti
     let mut report = Report::of(document)
         .named(files)
         .with(Block::Pairs(pairs))
-        .with(Block::Text(snippet(
+        .with(Block::Verbatim(snippet(
             "$HF_TOP/conf/providerplugins/hostProviderPlugins.json",
             "providerplugins",
             &made.plugins,
         )))
-        .with(Block::Text(snippet("$HF_TOP/conf/providers/hostProviders.json", "providers", &made.providers)));
+        .with(Block::Verbatim(snippet("$HF_TOP/conf/providers/hostProviders.json", "providers", &made.providers)));
     if args.scripts.is_some() {
         let text = "The scripts run hostfactory from HOSTFACTORY_BIN, else from beside themselves,\n../bin or PATH.";
         report = report.with(Block::Text(text.to_owned()));
     }
-    report.with(Block::Text(format!("Next:\n  {for_people}")))
+    report.with(Block::Verbatim(format!("Next:\n  {for_people}")))
 }

@@ -13,6 +13,9 @@ use crate::interface::cli::screen::Screen;
 use crate::interface::cli::watching::{Pace, PaceArgs};
 use crate::interface::cli::when;
 
+/// How many of the newest requests or hosts are looked through for one that was probably meant.
+pub(super) const COMPARED: usize = 1000;
+
 /// How to cut and turn a list.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct ListArgs {

@@ -5,10 +5,12 @@ use serde_json::{Value, json};
 
 use super::lists::{self, ListArgs};
 use super::{orders, story, words};
+use crate::application::bus::Catalogue;
 use crate::application::commands::HostRef;
 use crate::application::ports::{MachineFilter, MachineSort};
 use crate::application::queries::{ListMachines, Listed, ReadConsole, ShowMachine};
 use crate::domain::machine::{MachineSnapshot, MachineStatus};
+use crate::domain::nearest::nearest;
 use crate::domain::{DomainError, HostName, MachineId, RequestId, TemplateId};
 use crate::interface::cli::desk::{App, Desk, Ended};
 use crate::interface::cli::report::Report;
@@ -161,11 +163,7 @@ pub(super) async fn run<C: Composition>(
             let named = host.id.as_ref().map(ToString::to_string).or(host.name.as_ref().map(ToString::to_string));
             let stories = app.queries().ask(ShowMachine { host }).await?;
             if stories.is_empty() {
-                let text = format!(
-                    "the store has no host {}; hostfactory machines list shows those it has",
-                    named.unwrap_or_default()
-                );
-                return Err(Ended::failed(Failure::new(&text)));
+                return Err(unknown(app, &named.unwrap_or_default()).await);
             }
             Ok(story::of_machines(&stories))
         }
@@ -176,9 +174,23 @@ pub(super) async fn run<C: Composition>(
             let document = json!({ "machineId": id, "console": text });
             let lines =
                 text.map_or_else(|| "The cloud has kept nothing of its console.".to_owned(), |text| readable(&text));
-            Ok(Report::line(document, lines).named(vec![id.to_string()]))
+            Ok(Report::verbatim(document, lines).named(vec![id.to_string()]))
         }
     }
+}
+
+/// Returns the failure over a host that the store does not have, with the one that was probably meant.
+async fn unknown<M: Catalogue>(app: App<'_, M>, named: &str) -> Ended {
+    let filter = MachineFilter { limit: lists::COMPARED, ..MachineFilter::default() };
+    let known = app.anew().queries().ask(ListMachines { filter, within: None }).await;
+    let of_host = |host: &MachineSnapshot| [Some(host.id.to_string()), host.name.as_ref().map(ToString::to_string)];
+    let known: Vec<String> =
+        known.map_or_else(|_| Vec::new(), |list| list.entries.iter().flat_map(of_host).flatten().collect());
+    let text = match nearest(named, known.iter().map(String::as_str)) {
+        Some(near) => format!("the store has no host {named}; did you mean {near}?"),
+        None => format!("the store has no host {named}; hostfactory machines list shows those it has"),
+    };
+    Ended::failed(Failure::new(&text))
 }
 
 /// Returns a console's text without what would move the cursor of whoever reads it.

@@ -1,8 +1,10 @@
 //! What operators can do: a file for each noun, with its verbs, and what each answers.
 
 mod about;
+mod cataloguing;
 mod choosing;
 mod config;
+mod costs;
 mod discovering;
 mod doctor;
 mod events;

@@ -14,6 +14,7 @@ use crate::application::queries::ExportStore;
 use crate::application::settings::StorageStrategy;
 use crate::domain::DomainError;
 use crate::interface::cli::desk::{App, Ended};
+use crate::interface::cli::output;
 use crate::interface::cli::report::Report;
 
 /// Where a store goes.
@@ -66,7 +67,7 @@ pub(super) async fn migrate<M: Catalogue>(app: App<'_, M>, args: &MigrateArgs) -
         StoreKind::Sqlite => StorageStrategy::Sqlite,
     };
     let command = MigrateStore { to, present: present(args.replace) };
-    let moved = app.commands().dispatch(command).await?;
+    let moved = output::followed(app.commands().dispatch(command)).await?;
     let next = match &moved.configured {
         Some((configured, origin)) => format!(
             "set storage.strategy to {} (it is {}, {origin}); the store decides until then, and each call logs a warning",
@@ -87,13 +88,13 @@ pub(super) async fn migrate<M: Catalogue>(app: App<'_, M>, args: &MigrateArgs) -
 /// Returns everything as one document, or what was written into a file.
 pub(super) async fn export<M: Catalogue>(app: App<'_, M>, args: &ExportArgs) -> Result<Report, Ended> {
     let query = ExportStore { file: args.file.clone() };
-    let archive = app.queries().ask(query).await?;
+    let archive = output::followed(app.queries().ask(query)).await?;
     let Some(file) = &args.file else {
         let document = serde_json::to_value(&archive)
             .map_err(|error| DomainError::validation("the store", format!("cannot be written as JSON: {error}")))?;
         // Also on a terminal: it is to be read by storage import.
         let lines = document.to_string();
-        return Ok(Report::line(document, lines));
+        return Ok(Report::verbatim(document, lines));
     };
     Ok(Report::of(json!({
         "file": file.display().to_string(),
@@ -109,12 +110,16 @@ pub(super) async fn export<M: Catalogue>(app: App<'_, M>, args: &ExportArgs) -> 
 /// Reads a document into the store.
 pub(super) async fn import<M: Catalogue>(app: App<'_, M>, args: &ImportArgs) -> Result<Report, Ended> {
     let place = args.file.display().to_string();
-    let refused = |reason: String| DomainError::validation(place.as_str(), reason);
+    let refused = |reason: String| {
+        output::progress("");
+        DomainError::validation(place.as_str(), reason)
+    };
+    output::progress(&format!("reading {place} …"));
     let text = read(&args.file).map_err(|error| refused(format!("cannot be read: {error}")))?;
     let archive: Archive = serde_json::from_slice(&text)
         .map_err(|error| refused(format!("is not what storage export writes: {error}")))?;
     let command = ImportArchive { archive, present: present(args.replace) };
-    let moved = app.commands().dispatch(command).await?;
+    let moved = output::followed(app.commands().dispatch(command)).await?;
     Ok(Report::of(shown(&moved)))
 }
 

@@ -15,9 +15,9 @@ use super::requests::{self, RequestsVerb};
 use super::resources::{self, ResourcesVerb};
 use super::storage::{self, StorageVerb};
 use super::templates::{self, TemplatesVerb};
-use crate::interface::cli::Composition;
 use crate::interface::cli::desk::{App, Desk, Ended, wait};
 use crate::interface::cli::report::Report;
+use crate::interface::cli::{Composition, StartOptions};
 
 /// What there is to do for operators.
 #[derive(Debug, Subcommand)]
@@ -31,7 +31,7 @@ pub(crate) enum OperatorVerb {
     /// Lists what happened, and follows what happens.
     #[command(subcommand, alias = "event")]
     Events(EventsVerb),
-    /// Lists, shows and checks templates.
+    /// Lists, shows, checks and changes templates.
     #[command(subcommand, alias = "template")]
     Templates(TemplatesVerb),
     /// Lists what the cloud holds of ours beside hosts.
@@ -119,6 +119,16 @@ pub(crate) fn operate<C: Composition>(verb: OperatorVerb, desk: &Desk<'_, C>) ->
         | OperatorVerb::Providers(_)
         | OperatorVerb::Reconcile(_) => {}
     }
+    if let OperatorVerb::Templates(TemplatesVerb::Update(_)) = &verb {
+        // Its --set names fields of the template too.
+        let settings = desk.options.settings.iter().filter(|(key, _)| desk.composition.is_setting(key));
+        let options = StartOptions { settings: settings.cloned().collect(), ..desk.options.clone() };
+        return start_and_wait(verb, &Desk::new(desk.composition, &options, desk.screen));
+    }
+    start_and_wait(verb, desk)
+}
+
+fn start_and_wait<C: Composition>(verb: OperatorVerb, desk: &Desk<'_, C>) -> Result<Report, Ended> {
     let started = desk.start()?;
     wait(carry_out(verb, desk, App::of(&started))).map_err(Ended::failed)?
 }

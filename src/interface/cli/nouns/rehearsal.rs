@@ -4,27 +4,35 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
+use super::costs;
 use crate::application::bus::Catalogue;
-use crate::application::queries::{RehearseRequest, RehearsedRequest};
+use crate::application::queries::{LeftOut, RehearseRequest, RehearsedRequest};
 use crate::domain::request::Pool;
 use crate::interface::chain::Chain;
 use crate::interface::cli::desk::{App, Ended};
 use crate::interface::cli::exit::Exit;
 use crate::interface::cli::report::{Block, Report};
 use crate::interface::cli::table::{Cell, Column, Table, Tone};
+use crate::interface::cli::when;
 
 /// Goes through an order without sending it. The process fails when the cloud was asked and would refuse.
 pub(super) async fn rehearse<M: Catalogue>(app: App<'_, M>, query: RehearseRequest) -> Result<Report, Ended> {
     let rehearsed = app.queries().ask(query).await?;
-    let refused = matches!(rehearsed.verdict, Some(Err(_)));
+    let refused = matches!(rehearsed.verdict, Some(Err(_))) || rehearsed.refusal.is_some();
     Ok(shown(&rehearsed).ending(if refused { Exit::Failed } else { Exit::Done }))
 }
 
 fn shown(rehearsed: &RehearsedRequest) -> Report {
-    let mut pools = Table::new(
-        &[Column::fixed("ORDER"), Column::fixed("TYPE"), Column::elastic("SUBNET"), Column::fixed("MARKET")],
-        "No pool is left to ask.",
-    );
+    let columns = [
+        Column::fixed("ORDER"),
+        Column::fixed("TYPE"),
+        Column::elastic("SUBNET"),
+        Column::fixed("MARKET"),
+        Column::elastic("WHY NOT"),
+    ];
+    // The last column is for pools that are passed over.
+    let columns = if rehearsed.left_out.is_empty() { &columns[..4] } else { &columns[..] };
+    let mut pools = Table::new(columns, "No pool is left to ask.");
     let row = |order: Cell, pool: &Pool| {
         vec![order, pool.instance_type.as_deref().into(), pool.subnet.as_deref().into(), pool.price_type.word().into()]
     };
@@ -33,20 +41,28 @@ fn shown(rehearsed: &RehearsedRequest) -> Report {
             pools.push(row((at + 1).to_string().as_str().into(), pool));
         }
     }
-    for pool in &rehearsed.left_out {
-        pools.push(row(Cell::toned("not now", Tone::Busy), pool));
+    for LeftOut { pool, mark, left } in &rehearsed.left_out {
+        let mut cells = row(Cell::toned("not now", Tone::Busy), pool);
+        let fewer = if mark.count > 1 { format!(", for {} hosts or more", mark.count) } else { String::new() };
+        cells.push(format!("{}{fewer}; again in {}", mark.code, when::span(*left)).into());
+        pools.push(cells);
     }
     let attributes = rehearsed.template.attributes().iter();
     let attributes: Vec<String> = attributes.map(|(name, attribute)| format!("{name} {}", attribute.1)).collect();
     let attributes = attributes.join(", ");
+    let mut pairs = vec![
+        ("Template", rehearsed.template.id().as_str().into()),
+        ("Hosts", rehearsed.count.to_string().as_str().into()),
+        ("Each with", attributes.as_str().into()),
+    ];
+    pairs.extend(costs::pairs(rehearsed));
+    pairs.push(("AWS says", verdict(rehearsed)));
+    if let Some(error) = &rehearsed.refusal {
+        pairs.push(("Refused now", Cell::toned(&Chain(error).to_string(), Tone::Bad)));
+    }
     Report::of(document(rehearsed))
         .named(vec![rehearsed.template.id().to_string()])
-        .with(Block::Pairs(vec![
-            ("Template", rehearsed.template.id().as_str().into()),
-            ("Hosts", rehearsed.count.to_string().as_str().into()),
-            ("Each with", attributes.as_str().into()),
-            ("AWS says", verdict(rehearsed)),
-        ]))
+        .with(Block::Pairs(pairs))
         .with(Block::Table(pools))
         .with(Block::Text(calls(rehearsed)))
 }
@@ -76,6 +92,14 @@ fn calls(rehearsed: &RehearsedRequest) -> String {
 
 fn document(rehearsed: &RehearsedRequest) -> Value {
     let pool = |pool: &Pool| json!({ "instanceType": pool.instance_type, "subnetId": pool.subnet, "priceType": pool.price_type.word() });
+    let left_out = |out: &LeftOut| {
+        let mut document = pool(&out.pool);
+        document["code"] = json!(out.mark.code);
+        document["until"] = json!(when::rfc3339(out.mark.until));
+        document["secondsLeft"] = json!(out.left.as_secs());
+        document["fromHosts"] = json!(out.mark.count);
+        document
+    };
     let calls: Vec<Value> = rehearsed
         .calls
         .iter()
@@ -91,7 +115,9 @@ fn document(rehearsed: &RehearsedRequest) -> Value {
         "count": rehearsed.count.get(),
         "attributes": attributes.map(|(name, value)| (name.to_owned(), json!(value.1))).collect::<Map<_, _>>(),
         "pools": rehearsed.pools.iter().map(|tier| tier.iter().map(pool).collect()).collect::<Vec<Vec<Value>>>(),
-        "leftOut": rehearsed.left_out.iter().map(pool).collect::<Vec<_>>(),
+        "leftOut": rehearsed.left_out.iter().map(left_out).collect::<Vec<_>>(),
+        "refusedNow": rehearsed.refusal.as_ref().map(|error| Chain(error).to_string()),
+        "cost": costs::document(rehearsed),
         "calls": calls,
         "check": rehearsed.verdict.as_ref().map(|verdict| match verdict {
             Ok(()) => json!({ "wouldSucceed": true }),

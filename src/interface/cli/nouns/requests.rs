@@ -5,12 +5,14 @@ use serde_json::{Value, json};
 
 use super::lists::{self, ListArgs};
 use super::{story, waiting, words};
+use crate::application::ApplicationError;
 use crate::application::bus::Catalogue;
 use crate::application::commands::CancelRequest;
 use crate::application::ports::{RequestFilter, RequestSort};
 use crate::application::queries::{ListRequests, Listed, ShowRequest};
+use crate::domain::nearest::nearest;
 use crate::domain::request::{RequestSnapshot, RequestStatus};
-use crate::domain::{RequestId, RequestKind, TemplateId};
+use crate::domain::{DomainError, RequestId, RequestKind, TemplateId};
 use crate::interface::cli::desk::{App, Desk, Ended};
 use crate::interface::cli::exit::Exit;
 use crate::interface::cli::report::Report;
@@ -168,7 +170,10 @@ pub(super) async fn run<C: Composition>(
         RequestsVerb::Watch { id, pace } => waiting::watch(desk, app, id, pace).await,
         RequestsVerb::Cancel { id, yes } => {
             desk.confirm(&format!("cancels {id} and ends the hosts that it has got"), yes)?;
-            let outcome = app.commands().dispatch(CancelRequest { id: id.clone() }).await?;
+            let outcome = match app.commands().dispatch(CancelRequest { id: id.clone() }).await {
+                Err(ApplicationError::Domain(DomainError::NotFound { .. })) => return Err(unknown(app, &id).await),
+                outcome => outcome?,
+            };
             let document = json!({ "requestId": id, "status": outcome.status.word(), "hostsEnded": outcome.hosts });
             let line = format!("{id} is cancelled; {} hosts are ended", outcome.hosts);
             Ok(Report::line(document, line).named(vec![id.to_string()]))
@@ -207,12 +212,19 @@ fn listed(list: &Listed<RequestSnapshot>, format: Format) -> Report {
 /// Returns everything that is known of a request.
 pub(super) async fn show<M: Catalogue>(app: App<'_, M>, id: RequestId) -> Result<Report, Ended> {
     let found = app.queries().ask(ShowRequest { id: id.clone() }).await?;
-    let Some(found) = found else { return Err(unknown(&id)) };
+    let Some(found) = found else { return Err(unknown(app, &id).await) };
     Ok(story::of_request(&found))
 }
 
-/// Returns the failure over a request that the store does not have.
-pub(super) fn unknown(id: &RequestId) -> Ended {
-    let text = format!("the store has no request {id}; hostfactory requests list shows those it has");
+/// Returns the failure over a request that the store does not have, with the id that was probably meant.
+pub(super) async fn unknown<M: Catalogue>(app: App<'_, M>, id: &RequestId) -> Ended {
+    let filter = RequestFilter { limit: lists::COMPARED, ..RequestFilter::default() };
+    let known = app.anew().queries().ask(ListRequests { filter, within: None }).await;
+    let known: Vec<String> =
+        known.map_or_else(|_| Vec::new(), |list| list.entries.iter().map(|one| one.id.to_string()).collect());
+    let text = match nearest(id.as_str(), known.iter().map(String::as_str)) {
+        Some(near) => format!("the store has no request {id}; did you mean {near}?"),
+        None => format!("the store has no request {id}; hostfactory requests list shows those it has"),
+    };
     Ended { exit: Exit::Failed, failure: Failure::new(&text) }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::cataloguing::{self, CreateArgs, DeleteArgs, UpdateArgs};
 use super::generating::NeedArgs;
 use super::{orders, rehearsal};
 use crate::application::commands::{RefreshInstanceTypes, TypesLearnt};
@@ -80,6 +81,31 @@ Example:
 
 The file names it in \"$schema\", as the one that init writes does.")]
     Schema,
+    /// Adds templates to the template file, behind those that are there: from a file, from standard input, or from needs as
+    /// generate takes them.
+    #[command(after_help = "\
+Examples:
+  hostfactory templates create new.json --dry-run    the difference, first
+  hostfactory templates create new.json
+  hostfactory templates create --vcpus 8 --memory 32GiB --subnet subnet-…
+
+The whole file is read as it would be from now on before it is replaced; the
+former one stays beside it, as ….former. All templates are added or none.")]
+    Create(CreateArgs),
+    /// Changes a template in the template file; everything else in the file stays as it is written.
+    #[command(after_help = "\
+Examples:
+  hostfactory templates update Small --set maxNumber=20 --dry-run
+  hostfactory templates update Small --set attributes.nram=16384 --unset keyName
+  hostfactory templates update Small --set 'subnetId=[\"subnet-…\", \"subnet-…\"]'
+  echo '{\"vmTypes\": {\"m6i.large\": 1}, \"vmType\": null}' |
+    hostfactory templates update Small --merge -
+
+Requests that were made before go on with what they have. A change with which
+the template would be refused is refused, and nothing is written.")]
+    Update(UpdateArgs),
+    /// Takes a template out of the template file. Its requests and hosts go on.
+    Delete(DeleteArgs),
     /// Asks AWS for the instance types of the region and keeps them, for templates that leave attributes to their type.
     Refresh,
 }
@@ -99,6 +125,9 @@ pub(super) async fn run<C: Composition>(
         }
         TemplatesVerb::Generate { need, file } => generate(desk, &need, file.as_deref()),
         TemplatesVerb::Schema => Ok(schema(desk)),
+        TemplatesVerb::Create(args) => cataloguing::create(desk, app, args).await,
+        TemplatesVerb::Update(args) => cataloguing::update(desk, app, args).await,
+        TemplatesVerb::Delete(args) => cataloguing::delete(desk, app, args).await,
         TemplatesVerb::Refresh => Ok(refreshed(app.commands().dispatch(RefreshInstanceTypes).await?)),
     }
 }
@@ -251,7 +280,7 @@ pub(super) fn generate<C: Composition>(
         output::hint(&note);
     }
     let text = format!("{document:#}");
-    let Some(file) = file else { return Ok(Report::line(document, text).named(vec![need.id()])) };
+    let Some(file) = file else { return Ok(Report::verbatim(document, text).named(vec![need.id()])) };
     desk.composition.write_new(file, &text)?;
     let shown = file.display().to_string();
     let line = format!("{shown} holds the template {}; hostfactory templates validate {shown} reads it.", need.id());

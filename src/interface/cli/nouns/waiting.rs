@@ -13,7 +13,7 @@ use crate::interface::cli::exit::Exit;
 use crate::interface::cli::report::{Block, Report};
 use crate::interface::cli::table::{Cell, Column, Table, Tone};
 use crate::interface::cli::watching::{Pace, PaceArgs};
-use crate::interface::cli::{Composition, output};
+use crate::interface::cli::{Composition, output, when};
 use crate::interface::hostfactory::Failure;
 
 use super::words;
@@ -39,7 +39,7 @@ pub(super) async fn status<M: Catalogue>(
                 views.iter().map(|view| view.as_ref().map(|view| view.status)).collect();
             return Ok(told(&ids, &views, &doubts).ending(story::exit_over(&statuses)));
         }
-        output::progress(&so_far(&views));
+        output::progress(&format!("{} … ({})", so_far(&views), when::span(pace.elapsed())));
         if !pace.goes_on().await {
             output::progress("");
             return Ok(told(&ids, &views, &doubts).ending(Exit::Interrupted));
@@ -58,7 +58,9 @@ pub(super) async fn watch<C: Composition>(
     let mut last = String::new();
     loop {
         let (views, _) = look(app, std::slice::from_ref(&id)).await?;
-        let status = views.iter().flatten().next().map(|view| view.status).ok_or_else(|| requests::unknown(&id))?;
+        let Some(status) = views.iter().flatten().next().map(|view| view.status) else {
+            return Err(requests::unknown(app, &id).await);
+        };
         let report = requests::show(app.anew(), id.clone()).await?;
         last = output::refresh(&report, desk.screen, &last)?;
         if status.is_settled() {
@@ -91,7 +93,8 @@ fn so_far(views: &[Option<RequestView>]) -> String {
     let hosts: Vec<&HostView> = views.iter().flatten().flat_map(|view| &view.hosts).collect();
     let done = hosts.iter().filter(|host| host.result == HostResult::Succeed).count();
     let settled = views.iter().flatten().filter(|view| view.status.is_settled()).count();
-    format!("{settled} of {} requests settled, {done} of {} known hosts done …", views.len(), hosts.len())
+    let hosts = format!("{done} of {} known hosts are there", hosts.len());
+    if views.len() == 1 { hosts } else { format!("{settled} of {} requests are settled, {hosts}", views.len()) }
 }
 
 fn told(ids: &[RequestId], views: &[Option<RequestView>], doubts: &[String]) -> Report {
@@ -101,7 +104,8 @@ fn told(ids: &[RequestId], views: &[Option<RequestView>], doubts: &[String]) -> 
     let mut documents = Vec::new();
     for (id, view) in ids.iter().zip(views) {
         let Some(view) = view else {
-            table.push(vec![id.as_str().into(), Cell::toned("unknown", Tone::Bad), Cell::default(), Cell::default()]);
+            let why = Cell::from("the store has no such request");
+            table.push(vec![id.as_str().into(), Cell::toned("unknown", Tone::Bad), Cell::default(), why]);
             documents
                 .push(json!({ "requestId": id, "status": Value::Null, "message": "the store has no such request" }));
             continue;
