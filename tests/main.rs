@@ -27,6 +27,7 @@ mod operators;
 mod packages;
 mod readers;
 mod scripts;
+mod seeing;
 mod support;
 
 use std::path::{Path, PathBuf};

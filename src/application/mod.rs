@@ -9,10 +9,13 @@ pub mod engine;
 pub mod error;
 pub mod events;
 pub mod message;
+pub mod metrics;
 #[cfg(test)]
 mod model_tests;
+pub mod notifying;
 pub mod ports;
 pub mod queries;
+pub mod reporting;
 pub mod settings;
 #[cfg(test)]
 pub(crate) mod testing;

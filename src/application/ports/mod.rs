@@ -10,7 +10,9 @@ mod inspection;
 mod installation;
 mod instance_types;
 mod listings;
+mod metrics;
 mod notebook;
+mod sinks;
 mod store_keeper;
 mod store_mover;
 mod unit_of_work;
@@ -30,8 +32,10 @@ pub use fulfilment::{
 pub use inspection::{Caller, CloudResource, CloudResources, Finding, Inspection, Outcome, Probe, Reach, ResourceKind};
 pub use installation::Installation;
 pub use instance_types::{InstanceTypeSource, InstanceTypes, OfferedTypes};
-pub use listings::{EventFilter, Listings, MachineFilter, MachineSort, RequestFilter, RequestSort};
+pub use listings::{Census, EventFilter, Listings, MachineFilter, MachineSort, RequestFilter, RequestSort};
+pub use metrics::MetricsKeeper;
 pub use notebook::Notebook;
+pub use sinks::{HeldLedger, Outside, SinkLedger, SinkProfile, Sinks, Standings};
 pub use store_keeper::{Condition, Contents, Depth, Recovery, StoreCopy, StoreKeeper, StoreReport};
 pub use store_mover::{Archive, Moved, Present, StoreMover};
 pub use unit_of_work::{

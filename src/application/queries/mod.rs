@@ -1,6 +1,7 @@
 //! Queries: each answers from what is stored or configured, and changes nothing.
 
 mod check_providers;
+mod check_sinks;
 mod check_store;
 mod choose_types;
 mod discover_site;
@@ -12,11 +13,13 @@ mod get_return_requests;
 mod list_resources;
 mod lists;
 mod read_console;
+mod read_notes;
 mod rehearse_request;
 mod stories;
 mod templates;
 
 pub use check_providers::{CheckProviders, CheckProvidersHandler, ProviderStanding};
+pub use check_sinks::{CheckSinks, CheckSinksHandler};
 pub use check_store::{CheckStore, CheckStoreHandler};
 pub use choose_types::{ChooseTypes, ChooseTypesHandler};
 pub use discover_site::{DiscoverSite, DiscoverSiteHandler};
@@ -32,6 +35,7 @@ pub use lists::{
     ListEvents, ListEventsHandler, ListMachines, ListMachinesHandler, ListRequests, ListRequestsHandler, Listed,
 };
 pub use read_console::{ReadConsole, ReadConsoleHandler};
+pub use read_notes::{ReadNotes, ReadNotesHandler};
 pub use rehearse_request::{RehearseRequest, RehearseRequestHandler, RehearsedRequest};
 pub use stories::{MachineStory, RequestStory, ShowMachine, ShowMachineHandler, ShowRequest, ShowRequestHandler};
 pub use templates::{ReviewTemplates, ReviewTemplatesHandler, ShowTemplate, ShowTemplateHandler};

@@ -17,11 +17,13 @@ mod orb;
 mod origin;
 mod schema;
 mod settings;
+mod sinks;
 mod site;
 mod survey;
 mod tags;
 pub mod templates;
 mod text;
+mod typed;
 
 #[cfg(test)]
 mod schema_tests;
@@ -39,5 +41,6 @@ pub use keys::{KEYS, Key};
 pub use origin::Origin;
 pub use schema::config_schema;
 pub use settings::{LogSettings, Overrides, Settings, StorageSettings};
+pub use sinks::{CommandSettings, SinkSettings, SnsForm, SnsSettings, WebhookSettings};
 pub use site::Registration;
 pub use survey::survey;

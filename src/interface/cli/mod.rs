@@ -16,6 +16,8 @@ mod when;
 mod yaml;
 
 pub use args::command;
-pub use composition::{Apart, Composition, Configured, Draft, LaidOut, StartError, StartOptions, Started};
+pub use composition::{
+    Apart, Bundle, Composition, Configured, Draft, LaidOut, Section, StartError, StartOptions, Started,
+};
 pub use dispatch::run;
 pub use screen::Terminal;

@@ -194,7 +194,7 @@ fn is_unset(value: &Value) -> bool {
     }
 }
 
-fn judged(review: &TemplateReview) -> Report {
+pub(super) fn judged(review: &TemplateReview) -> Report {
     let mut table = Table::new(&[Column::elastic("TEMPLATE"), Column::fixed("VERDICT"), Column::elastic("WHY")], "");
     let mut documents = Vec::new();
     let notes_of = |id: &str| -> Vec<&str> {
