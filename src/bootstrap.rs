@@ -16,10 +16,10 @@ use crate::application::StorageError;
 use crate::application::budget::Budget;
 use crate::application::bus::Catalogue;
 use crate::application::commands::{
-    AdoptHostsHandler, CancelRequestHandler, CreateTemplatesHandler, DeleteTemplateHandler, ImportArchiveHandler,
-    MigrateStoreHandler, PurgeStoreHandler, ReconcileHandler, RecoverStoreHandler, RefreshInstanceTypesHandler,
-    RequestMachinesHandler, ReturnMachinesHandler, SyncMachinesHandler, SyncRequestsHandler, TakeOverHandler,
-    UpdateTemplateHandler,
+    AdoptHostsHandler, CancelRequestHandler, CreateTemplatesHandler, DeleteTemplateHandler, DeliverEventsHandler,
+    ImportArchiveHandler, MigrateStoreHandler, PurgeStoreHandler, ReconcileHandler, RecoverStoreHandler,
+    RefreshInstanceTypesHandler, RequestMachinesHandler, ReturnMachinesHandler, SyncMachinesHandler,
+    SyncRequestsHandler, TakeMetricsHandler, TakeOverHandler, UpdateTemplateHandler,
 };
 use crate::application::engine::{Engine, EngineParameters};
 use crate::application::events::OutboxDelivery;
@@ -27,15 +27,15 @@ use crate::application::ports::{Finding, Fulfilment, Inspection, InstanceTypeSou
 #[cfg(feature = "sqlite")]
 use crate::application::ports::{StoreKeeper, UnitOfWork};
 use crate::application::queries::{
-    CheckProvidersHandler, CheckStoreHandler, ChooseTypesHandler, DiscoverSiteHandler, ExamineTemplatesHandler,
-    ExportStoreHandler, GetAvailableTemplatesHandler, GetRequestStatusHandler, GetRequestStatusHandlerParameters,
-    GetReturnRequestsHandler, ListEventsHandler, ListMachinesHandler, ListRequestsHandler, ListResourcesHandler,
-    ReadConsoleHandler, RehearseRequestHandler, ReviewTemplatesHandler, ShowMachineHandler, ShowRequestHandler,
-    ShowTemplateHandler,
+    CheckProvidersHandler, CheckSinksHandler, CheckStoreHandler, ChooseTypesHandler, DiscoverSiteHandler,
+    ExamineTemplatesHandler, ExportStoreHandler, GetAvailableTemplatesHandler, GetRequestStatusHandler,
+    GetRequestStatusHandlerParameters, GetReturnRequestsHandler, ListEventsHandler, ListMachinesHandler,
+    ListRequestsHandler, ListResourcesHandler, ReadConsoleHandler, ReadNotesHandler, RehearseRequestHandler,
+    ReviewTemplatesHandler, ShowMachineHandler, ShowRequestHandler, ShowTemplateHandler,
 };
+use crate::application::reporting::Reporter;
 use crate::application::settings::StorageStrategy;
 use crate::domain::template::{InstanceShape, ProviderApi, ProviderKind};
-use crate::infrastructure::checkup;
 use crate::infrastructure::clock::SystemClock;
 #[cfg(debug_assertions)]
 use crate::infrastructure::clock::SystemClockParameters;
@@ -45,6 +45,7 @@ use crate::infrastructure::config::{
 };
 use crate::infrastructure::ids::RandomIds;
 use crate::infrastructure::instance_types::{KnownInstanceTypes, KnownInstanceTypesParameters};
+use crate::infrastructure::notify::Others;
 use crate::infrastructure::prices::{KnownPrices, KnownPricesParameters};
 use crate::infrastructure::storage::{
     FileInstallation, FileInstallationParameters, FileMover, FileMoverParameters, FileNotebook, FileNotebookParameters,
@@ -54,8 +55,11 @@ use crate::infrastructure::storage::{
 use crate::infrastructure::storage::{SqliteKeeper, SqliteStore};
 use crate::infrastructure::takeover::{FileReader, FileReaderParameters};
 use crate::infrastructure::telemetry::{self, AuditLog};
+use crate::infrastructure::{bundle, checkup};
 use crate::interface::chain::Chain;
-use crate::interface::cli::{Apart, Composition, Configured, Draft, LaidOut, StartError, StartOptions, Started, run};
+use crate::interface::cli::{
+    Apart, Bundle, Composition, Configured, Draft, LaidOut, Section, StartError, StartOptions, Started, run,
+};
 #[cfg(feature = "aws")]
 use crate::providers::aws::{
     AutoScaling, AwsClients, AwsClientsParameters, AwsInspection, AwsInstanceTypes, AwsObservation, InstantFleet,
@@ -86,6 +90,8 @@ macro_rules! application {
                     #[lazy] FileReader,
                     #[lazy] AuditLog,
                     #[lazy] OutboxDelivery,
+                    #[lazy] Others,
+                    #[lazy] Reporter,
                     #[lazy] Simulation,
                     #[lazy] #[keyed(dyn Fulfilment, ProviderApi)] SimulatedFulfilment,
                     #[lazy] #[keyed(dyn Observation, ProviderKind)] SimulatedObservation,
@@ -109,6 +115,10 @@ macro_rules! application {
                     #[lazy] MigrateStoreHandler,
                     #[lazy] ImportArchiveHandler,
                     #[lazy] TakeOverHandler,
+                    #[lazy] TakeMetricsHandler,
+                    #[lazy] DeliverEventsHandler,
+                    #[lazy] CheckSinksHandler,
+                    #[lazy] ReadNotesHandler,
                     #[lazy] CheckStoreHandler,
                     #[lazy] ExportStoreHandler,
                     #[lazy] GetAvailableTemplatesHandler,
@@ -221,6 +231,7 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
             configured: (settings.storage.strategy, strategy_origin(settings)),
             installation: settings.installation_id.clone(),
         })
+        .with_component_parameters::<Others>(Others::parameters(settings))
         .with_component_parameters::<FileNotebook>(FileNotebookParameters { work_dir: work.clone() })
         .with_component_parameters::<Simulation>(SimulationParameters { settings: settings.simulated.clone() })
         .with_component_parameters::<Engine>(EngineParameters {
@@ -386,6 +397,12 @@ impl Composition for Bootstrap {
 
     fn examine(&self, options: &StartOptions) -> Vec<Finding> {
         checkup::examine(&overrides(options), &Environment::capture())
+    }
+
+    fn bundle(&self, options: &StartOptions, path: &Path, sections: Vec<Section>) -> Result<Bundle, StartError> {
+        bundle::made(path, sections, &overrides(options), &Environment::capture())
+            .map(|(bytes, files, missing)| Bundle { bytes, files, missing })
+            .map_err(|error| StartError { message: Chain(&error).to_string() })
     }
 
     fn variable(&self, name: &str) -> Option<String> {

@@ -28,6 +28,7 @@ mod operators;
 mod packages;
 mod readers;
 mod scripts;
+mod seeing;
 mod support;
 #[cfg(unix)]
 mod terminal;

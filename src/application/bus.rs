@@ -8,22 +8,24 @@ use tracing::{Instrument, debug, info_span};
 use super::ApplicationError;
 use super::budget::Budget;
 use super::commands::{
-    AdoptHosts, CancelRequest, CreateTemplates, DeleteTemplate, ImportArchive, MigrateStore, PurgeStore, Reconcile,
-    RecoverStore, RefreshInstanceTypes, RequestMachines, ReturnMachines, SyncMachines, SyncRequests, TakeOver,
-    UpdateTemplate,
+    AdoptHosts, CancelRequest, CreateTemplates, DeleteTemplate, DeliverEvents, ImportArchive, MigrateStore, PurgeStore,
+    Reconcile, RecoverStore, RefreshInstanceTypes, RequestMachines, ReturnMachines, SyncMachines, SyncRequests,
+    TakeMetrics, TakeOver, UpdateTemplate,
 };
 use super::events::EventDelivery;
 use super::message::{Command, Handler, Message, Query};
 use super::queries::{
-    CheckProviders, CheckStore, ChooseTypes, DiscoverSite, ExamineTemplates, ExportStore, GetAvailableTemplates,
-    GetRequestStatus, GetReturnRequests, ListEvents, ListMachines, ListRequests, ListResources, ReadConsole,
-    RehearseRequest, ReviewTemplates, ShowMachine, ShowRequest, ShowTemplate,
+    CheckProviders, CheckSinks, CheckStore, ChooseTypes, DiscoverSite, ExamineTemplates, ExportStore,
+    GetAvailableTemplates, GetRequestStatus, GetReturnRequests, ListEvents, ListMachines, ListRequests, ListResources,
+    ReadConsole, ReadNotes, RehearseRequest, ReviewTemplates, ShowMachine, ShowRequest, ShowTemplate,
 };
+use super::reporting::Reporting;
 
 /// The use cases. A composed application that forgets one does not compile.
 pub trait Catalogue:
     Module
     + HasComponent<dyn EventDelivery>
+    + HasComponent<dyn Reporting>
     + HasComponent<dyn Handler<RequestMachines>>
     + HasComponent<dyn Handler<ReturnMachines>>
     + HasComponent<dyn Handler<SyncRequests>>
@@ -40,6 +42,10 @@ pub trait Catalogue:
     + HasComponent<dyn Handler<MigrateStore>>
     + HasComponent<dyn Handler<ImportArchive>>
     + HasComponent<dyn Handler<TakeOver>>
+    + HasComponent<dyn Handler<TakeMetrics>>
+    + HasComponent<dyn Handler<DeliverEvents>>
+    + HasComponent<dyn Handler<CheckSinks>>
+    + HasComponent<dyn Handler<ReadNotes>>
     + HasComponent<dyn Handler<CheckStore>>
     + HasComponent<dyn Handler<ExportStore>>
     + HasComponent<dyn Handler<GetAvailableTemplates>>
@@ -89,6 +95,18 @@ impl<'m, M: Catalogue> CommandBus<'m, M> {
         let delivery: &dyn EventDelivery = self.module.resolve_ref();
         delivery.deliver().await;
         answer
+    }
+
+    /// Returns whether there is anything to do once the answer is out.
+    pub fn has_conclusion(&self) -> bool {
+        let reporting: &dyn Reporting = self.module.resolve_ref();
+        reporting.is_due()
+    }
+
+    /// Does what comes after the answer.
+    pub async fn conclude(&self) {
+        let reporting: &dyn Reporting = self.module.resolve_ref();
+        reporting.conclude(self.budget).instrument(info_span!("conclusion")).await;
     }
 }
 

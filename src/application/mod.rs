@@ -9,11 +9,14 @@ pub mod engine;
 pub mod error;
 pub mod events;
 pub mod message;
+pub mod metrics;
 #[cfg(test)]
 mod model_tests;
+pub mod notifying;
 pub mod ports;
 pub mod progress;
 pub mod queries;
+pub mod reporting;
 pub mod settings;
 #[cfg(test)]
 pub(crate) mod testing;

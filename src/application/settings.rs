@@ -6,6 +6,15 @@ use std::time::Duration;
 
 use crate::domain::notes::BrakePolicy;
 
+/// Where Linux distributions keep their bundle of certificates.
+pub const SYSTEM_BUNDLES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
 /// Where state is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum StorageStrategy {

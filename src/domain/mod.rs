@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing here does I/O, awaits, reads a clock or draws a random number; those come in as arguments.
 
+pub mod delivery;
 pub mod error;
 pub mod event;
 pub mod failure;
@@ -10,6 +11,7 @@ pub mod machine;
 pub mod nearest;
 pub mod notes;
 pub mod request;
+pub mod tally;
 pub mod template;
 pub mod time;
 

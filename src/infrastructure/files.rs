@@ -285,6 +285,21 @@ pub fn replace_shared(path: &Path, bytes: &[u8], former: Option<&Path>) -> Resul
     sync_folder(folder_of(&target))
 }
 
+/// Puts a file with these bytes in place of whatever file is at `path`, as a whole, for anybody to read. It is not synced,
+/// and the folder may be shared with others.
+///
+/// # Errors
+/// [`FileError::Io`] when the disk is full, read-only or broken, or `path` is a folder.
+pub fn publish(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let file = written_beside(path, bytes, Durability::Relaxed)?;
+    #[cfg(unix)]
+    {
+        let rights = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        file.as_file().set_permissions(rights).map_err(FileError::io("giving rights to", path))?;
+    }
+    rename_over(file.into_temp_path(), path)
+}
+
 /// Gives the file at `path` a second name, `kept`, in the same folder, so that it outlasts being replaced; whatever had
 /// that name loses it. Without a sync: the one that follows the replacement serves both. Call it under the lock of
 /// `path`.

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing here knows a cloud or the command line; everything that touches the disk goes through [`files`].
 
+pub mod bundle;
 pub mod checkup;
 pub mod clock;
 pub mod config;
@@ -11,6 +12,8 @@ pub mod ids;
 pub mod instance_types;
 mod lease;
 pub mod lock;
+pub mod metrics;
+pub mod notify;
 pub mod prices;
 pub mod process;
 pub mod storage;

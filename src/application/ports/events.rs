@@ -25,4 +25,11 @@ pub trait Outbox {
     /// Notes that everything up to and including `sequence` is delivered. Implementations MAY lose this in a crash; the
     /// events are then delivered again.
     async fn acknowledge(&self, sequence: u64) -> Result<(), StorageError>;
+
+    /// Returns up to `limit` of the events that are kept with a sequence number above `sequence`, delivered or not, oldest
+    /// first.
+    async fn events_after(&self, sequence: u64, limit: usize) -> Result<Vec<EventEnvelope>, StorageError>;
+
+    /// Returns the sequence number of the last event that was ever committed; 0 for none.
+    async fn last_sequence(&self) -> Result<u64, StorageError>;
 }

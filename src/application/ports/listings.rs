@@ -1,5 +1,7 @@
 //! Lists for operators: filtered, ordered and cut by the store itself.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use crate::application::StorageError;
@@ -101,6 +103,15 @@ pub struct EventFilter {
     pub limit: usize,
 }
 
+/// How many requests and machines are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Requests by the prefix of their kind (`req` or `ret`), the word for their status, and their template or nothing.
+    pub requests: BTreeMap<(String, String, String), u64>,
+    /// Machines by the word for their status, and their template or nothing.
+    pub machines: BTreeMap<(String, String), u64>,
+}
+
 /// Lists for operators. Implementations MUST filter before they cut, and agree on the order of whatever is equal.
 #[async_trait]
 pub trait Listings {
@@ -112,4 +123,7 @@ pub trait Listings {
 
     /// Returns the newest of the events that are kept, oldest first.
     async fn list_events(&self, filter: &EventFilter) -> Result<Vec<EventEnvelope>, StorageError>;
+
+    /// Counts what is kept.
+    async fn census(&self) -> Result<Census, StorageError>;
 }

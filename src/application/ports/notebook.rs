@@ -19,4 +19,12 @@ pub trait Notebook: Interface {
 
     /// Returns the name of this process in leases.
     fn holder(&self) -> String;
+
+    /// Counts a call to the cloud by what came of it. It costs nothing now and is written down with the next edit.
+    fn count_call(&self, _operation: &'static str, _outcome: String) {}
+
+    /// Returns whether calls were counted that are not written down yet.
+    fn has_uncounted(&self) -> bool {
+        false
+    }
 }

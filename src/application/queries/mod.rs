@@ -1,6 +1,7 @@
 //! Queries: each answers from what is stored or configured, and changes nothing.
 
 mod check_providers;
+mod check_sinks;
 mod check_store;
 mod choose_types;
 mod costing;
@@ -13,11 +14,13 @@ mod get_return_requests;
 mod list_resources;
 mod lists;
 mod read_console;
+mod read_notes;
 mod rehearse_request;
 mod stories;
 mod templates;
 
 pub use check_providers::{CheckProviders, CheckProvidersHandler, ProviderStanding};
+pub use check_sinks::{CheckSinks, CheckSinksHandler};
 pub use check_store::{CheckStore, CheckStoreHandler};
 pub use choose_types::{ChooseTypes, ChooseTypesHandler};
 pub use costing::{Cost, CostRange, HOURS_OF_A_MONTH};
@@ -34,6 +37,7 @@ pub use lists::{
     ListEvents, ListEventsHandler, ListMachines, ListMachinesHandler, ListRequests, ListRequestsHandler, Listed,
 };
 pub use read_console::{ReadConsole, ReadConsoleHandler};
+pub use read_notes::{ReadNotes, ReadNotesHandler};
 pub use rehearse_request::{LeftOut, RehearseRequest, RehearseRequestHandler, RehearsedRequest};
 pub use stories::{MachineStory, RequestStory, ShowMachine, ShowMachineHandler, ShowRequest, ShowRequestHandler};
 pub use templates::{ReviewTemplates, ReviewTemplatesHandler, ShowTemplate, ShowTemplateHandler};

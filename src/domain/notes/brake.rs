@@ -69,6 +69,11 @@ impl Brake {
         false
     }
 
+    /// Returns why the template is out of use now, whatever its content.
+    pub fn suspended(&self, now: Timestamp) -> Option<&Suspension> {
+        self.suspension.as_ref().filter(|suspension| suspension.since <= now && now < suspension.until)
+    }
+
     /// Takes in that a host of the template became usable: its image boots.
     pub fn lived(&mut self) {
         self.deaths.clear();

@@ -65,6 +65,8 @@ pub struct Notes {
     pub suspects: BTreeMap<MachineId, Timestamp>,
     /// The machines that use this work folder, and when each did last.
     pub nodes: BTreeMap<String, Timestamp>,
+    /// How often the cloud was asked, by operation and by what came of it.
+    pub calls: BTreeMap<String, BTreeMap<String, u64>>,
     watch: Option<Watch>,
     begun: BTreeMap<Duty, Timestamp>,
     spot_looks: BTreeMap<Digest, Timestamp>,
@@ -85,6 +87,18 @@ impl Notes {
     /// Returns whether [`Self::take_on`] would change anything.
     pub fn is_due(&self, duty: Duty, every: Duration, now: Timestamp) -> bool {
         self.begun.get(&duty).is_none_or(|begun| is_over(*begun, every, now))
+    }
+
+    /// Returns when a duty was last begun.
+    pub fn last_begun(&self, duty: Duty) -> Option<Timestamp> {
+        self.begun.get(&duty).copied()
+    }
+
+    /// Takes in that the cloud was asked so often, with this outcome.
+    pub fn count_calls(&mut self, operation: &str, outcome: &str, times: u64) {
+        let outcomes = self.calls.entry(operation.to_owned()).or_default();
+        let count = outcomes.entry(outcome.to_owned()).or_default();
+        *count = count.saturating_add(times);
     }
 
     /// How long nobody may call before what happened in between is not taken for granted.

@@ -83,6 +83,11 @@ impl PoolMarks {
             .max_by_key(|mark| mark.until)
     }
 
+    /// Returns how many pools, subnets and quotas are not asked now.
+    pub fn held(&self, now: Timestamp) -> usize {
+        self.marks.values().filter(|mark| mark.holds(now)).count()
+    }
+
     /// Forgets marks that have been over for long; younger ones count as former strikes.
     pub(super) fn tidy(&mut self, now: Timestamp) {
         self.marks.retain(|_, mark| mark.since <= now && now.since(mark.until) < QUOTA.1);
@@ -128,6 +133,7 @@ mod tests {
         marks.failed(&empty, FailureClass::Capacity, Some("InsufficientInstanceCapacity"), 50, at(0));
         assert_eq!(marks.obstacle(&empty, 1, at(179)).unwrap().code, "InsufficientInstanceCapacity");
         assert!(marks.obstacle(&empty, 1, at(180)).is_none());
+        assert_eq!((marks.held(at(179)), marks.held(at(180))), (1, 0));
         marks.failed(&empty, FailureClass::Capacity, None, 1, at(200));
         assert!(marks.obstacle(&empty, 1, at(559)).is_some());
         for second in 0..9 {

@@ -103,6 +103,8 @@ fn node_of<'a>(kind: Kind, value: &'a str, path: &Path) -> Result<Option<Node<'a
         | Kind::Level
         | Kind::Url
         | Kind::SecretUrl
+        | Kind::SecretHeader
+        | Kind::Events
         | Kind::Name
         | Kind::Tags => text,
     }))

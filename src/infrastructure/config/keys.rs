@@ -8,6 +8,7 @@ use std::path::Path;
 use super::document::Node;
 use super::text::{nearest, same_word, short};
 use super::{ConfigurationError, Origin};
+use crate::domain::delivery::Wanted;
 
 /// A value that was read and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +40,12 @@ pub(super) enum Kind {
     Level,
     /// `http://…` or `https://…` without user or password.
     Url,
-    /// The same, and a user and password may be in it. Shown masked.
+    /// The same, and a user and password may be in it. Shown masked, as is everything after the host.
     SecretUrl,
+    /// `Name: value`. Shown masked.
+    SecretHeader,
+    /// Names of events, and words that stand for several.
+    Events,
     /// 1 to 64 of `0-9 A-Z a-z _ -`.
     Name,
     /// An object of texts, or `key=value;key=value`.
@@ -109,6 +114,18 @@ pub const KEYS: &[Key] = &[
     key("recovery.mostEnded", Kind::Number(1, 10_000), "100", "The most such hosts that one call ends."),
     key("recovery.keepDays", Kind::Number(1, 3650), "30", "How long settled requests and ended hosts are kept and answered for."),
     key("events.retentionHours", Kind::Number(1, 87_600), "24", "How long the history of events is kept."),
+    key("events.webhook.url", Kind::SecretUrl, "", "Where events are posted as JSON (docs/notifications.md). Shown without what may be a secret."),
+    key("events.webhook.header", Kind::SecretHeader, "", "A header that goes with them, such as `Authorization: Bearer …`. Shown masked."),
+    key("events.webhook.only", Kind::Events, "", "Which events it is told of. Unset: all."),
+    key("events.command.program", Kind::Path, "", "A program that is given events as JSON on standard input. No shell, no arguments."),
+    key("events.command.only", Kind::Events, "", "Which events it is told of. Unset: all."),
+    key("events.sns.url", Kind::SecretUrl, "", "Where events go in the form of Amazon SNS, unsigned."),
+    key("events.sns.form", Kind::Word(&["notification", "publish"]), "notification", "`notification`: the document that SNS posts to its subscribers. `publish`: the call `Publish`, for something that speaks SNS without signatures."),
+    key("events.sns.topicArn", Kind::Text, "arn:aws:sns:us-east-1:000000000000:hostfactory", "The topic that is named there."),
+    key("events.sns.only", Kind::Events, "", "Which events it is told of. Unset: all."),
+    key("events.proxy", Kind::Word(&["same", "none"]), "same", "How they are reached: through the proxy of `provider.aws` or else of the environment, or straight. Loopback is always reached straight."),
+    key("metrics.file", Kind::Path, "", "A file that calls keep up to date with metrics in Prometheus' text format (docs/metrics.md)."),
+    key("metrics.everySeconds", Kind::Number(5, 3600), "30", "How old that file may be before the next call renews it, after its answer."),
     key("hostFactory.partialStatus", Kind::Word(&["complete", "completeWithError"]), "complete", "The status of a settled request with fewer usable hosts than asked for, and at least one."),
     key("hostFactory.acquireDeadlineSeconds", Kind::Number(60, DAY), "900", "How long hosts may take to become usable before a request settles without them."),
     key("hostFactory.returnDeadlineSeconds", Kind::Number(60, 7 * DAY), "3600", "How long hosts may take to end before a return settles with an error."),
@@ -135,6 +152,11 @@ impl Key {
             name.push(if letter == '.' { '_' } else { letter.to_ascii_uppercase() });
         }
         name
+    }
+
+    /// Returns whether its value may be secret, in whole or in part.
+    pub fn may_be_secret(&self) -> bool {
+        matches!(self.kind, Kind::SecretUrl | Kind::SecretHeader)
     }
 
     /// Returns what the key takes, for documents.
@@ -196,6 +218,8 @@ impl Kind {
             Self::Word(words) => words.join(" or "),
             Self::Level => "error, warn, info, debug or trace".to_owned(),
             Self::Url | Self::SecretUrl => "an address http://host[:port] or https://host[:port]".to_owned(),
+            Self::SecretHeader => "a header of the form Name: value".to_owned(),
+            Self::Events => "names of events, failures, lost or all; several with commas between them".to_owned(),
             Self::Name => "1 to 64 of 0-9 A-Z a-z _ -".to_owned(),
             Self::Tags => "an object of texts, or key=value;key=value".to_owned(),
         }
@@ -208,9 +232,8 @@ impl Kind {
     pub(super) fn read(self, node: &Node<'_>, base: &Path) -> Result<Setting, String> {
         let refused = || {
             let given = match (self, node) {
-                (Self::Url | Self::SecretUrl, _) | (_, Node::List(_) | Node::Object(_) | Node::Null) => {
-                    node.kind().to_owned()
-                }
+                (Self::Url | Self::SecretUrl | Self::SecretHeader, _)
+                | (_, Node::List(_) | Node::Object(_) | Node::Null) => node.kind().to_owned(),
                 (_, scalar) => format!("'{}'", short(&scalar.as_plain().unwrap_or_default())),
             };
             format!("{given} cannot be used; it takes {}", self.describe())
@@ -237,6 +260,8 @@ impl Kind {
                 .as_plain()
                 .filter(|text| text.parse::<crate::domain::InstallationId>().is_ok())
                 .map(|text| Setting::Text(text.into_owned())),
+            Self::SecretHeader => text().filter(|text| is_header(text)).map(|text| Setting::Text(text.to_owned())),
+            Self::Events => return events(node).map(|words| Setting::Text(words.join(","))),
             Self::Tags => return super::tags::read(node).map(Setting::Tags),
         };
         setting.ok_or_else(refused)
@@ -258,15 +283,44 @@ fn is_address(text: &str, may_hold_user: bool) -> bool {
         && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
-/// Returns an address with user and password masked.
-pub(super) fn masked(address: &str) -> Cow<'_, str> {
-    match address.split_once("://") {
-        Some((scheme, rest)) if rest.contains('@') => {
-            let host = rest.rsplit_once('@').map_or("", |(_, host)| host);
-            Cow::Owned(format!("{scheme}://***@{host}"))
+fn is_header(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(name, value)| {
+        let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        !name.is_empty() && name.bytes().all(is_token) && value.trim().bytes().all(|b| (b' '..=b'~').contains(&b))
+    })
+}
+
+/// Reads which events are meant.
+///
+/// # Errors
+/// Names the word that stands for none, and the nearest that does.
+fn events(node: &Node<'_>) -> Result<Vec<&'static str>, String> {
+    let texts: Vec<&str> = match node {
+        Node::Text(text) => text.split([',', ' ']).collect(),
+        Node::List(items) => {
+            let texts = items.iter().map(|item| if let Node::Text(text) = item { Some(&**text) } else { None });
+            texts.collect::<Option<_>>().ok_or("a list of anything but texts cannot be used")?
         }
-        _ => Cow::Borrowed(address),
-    }
+        other => return Err(format!("{} cannot be used; it takes {}", other.kind(), Kind::Events.describe())),
+    };
+    let named = |text: &str| {
+        Wanted::words().find(|word| same_word(word, text)).ok_or_else(|| {
+            let near = nearest(text, Wanted::words()).map(|near| format!("; did you mean {near}?"));
+            let others = || format!("; it takes {}", Kind::Events.describe());
+            format!("'{}' names no event{}", short(text), near.unwrap_or_else(others))
+        })
+    };
+    texts.into_iter().map(str::trim).filter(|text| !text.is_empty()).map(named).collect()
+}
+
+/// Returns an address with user and password masked, and whatever comes after the host: that may hold a token.
+pub(super) fn masked(address: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = address.split_once("://") else { return Cow::Borrowed(address) };
+    // A password may hold any of these signs, so that the last @ ends it.
+    let (user, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("***@", rest));
+    let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let path = if matches!(path, "" | "/") { path } else { "/***" };
+    Cow::Owned(format!("{scheme}://{user}{host}{path}"))
 }
 
 #[cfg(test)]
@@ -291,6 +345,27 @@ mod tests {
         all.sort();
         all.dedup();
         assert_eq!(all.len(), KEYS.len());
+    }
+
+    #[test]
+    fn events_are_named_one_by_one_or_several_at_a_time() {
+        let read = |text: &str| Kind::Events.read(&Node::Text(Cow::Borrowed(text)), Path::new("/"));
+        assert_eq!(read("failures, Lost,requestcreated"), Ok(Setting::Text("failures,lost,RequestCreated".to_owned())));
+        let list = Node::List(vec![Node::Text(Cow::Borrowed("MachineTerminated")), Node::Text(Cow::Borrowed("lost"))]);
+        let read_list = Kind::Events.read(&list, Path::new("/"));
+        assert_eq!(read_list, Ok(Setting::Text("MachineTerminated,lost".to_owned())));
+        assert!(read("MachineTerminate").unwrap_err().contains("did you mean MachineTerminated?"));
+        assert!(Kind::Events.read(&Node::List(vec![Node::Whole(1)]), Path::new("/")).is_err());
+    }
+
+    #[test]
+    fn a_header_is_a_name_and_a_value_and_never_shown() {
+        let read = |text: &str| Kind::SecretHeader.read(&Node::Text(Cow::Owned(text.to_owned())), Path::new("/"));
+        assert!(read("Authorization: Bearer x.y").is_ok());
+        for bad in ["canary", ": canary", "a b: canary", "A: canary\r\nB: c", "A: canary\u{e9}"] {
+            let error = read(bad).unwrap_err();
+            assert!(error.contains("Name: value") && !error.contains("canary"), "{error}");
+        }
     }
 
     #[test]
@@ -320,5 +395,8 @@ mod tests {
         assert!(is_address("http://u:p@a:1", true));
         assert_eq!(masked("http://u:p@ss@a:1"), "http://***@a:1");
         assert_eq!(masked("http://a:1"), "http://a:1");
+        assert_eq!(masked("http://a:1/"), "http://a:1/");
+        assert_eq!(masked("https://hooks.example/services/T0/B0/secret"), "https://hooks.example/***");
+        assert_eq!(masked("https://u:p/q@hooks.example?token=secret"), "https://***@hooks.example/***");
     }
 }

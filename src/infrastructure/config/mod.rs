@@ -19,11 +19,13 @@ mod outline;
 mod replacing;
 mod schema;
 mod settings;
+mod sinks;
 mod site;
 mod survey;
 mod tags;
 pub mod templates;
 mod text;
+mod typed;
 
 #[cfg(test)]
 mod schema_tests;
@@ -41,5 +43,6 @@ pub use keys::{KEYS, Key};
 pub use origin::Origin;
 pub use schema::config_schema;
 pub use settings::{LogSettings, Overrides, Settings, StorageSettings};
+pub use sinks::{CommandSettings, SinkSettings, SnsForm, SnsSettings, WebhookSettings};
 pub use site::Registration;
 pub use survey::survey;

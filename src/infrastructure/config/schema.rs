@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::keys::{KEYS, Key, Kind, LEVELS};
 use super::orb;
+use crate::domain::delivery::Wanted;
 
 /// The members of a schema.
 pub(super) type Members = Map<String, Value>;
@@ -81,6 +82,8 @@ fn of_key(key: &Key) -> Value {
         Kind::Url => text(&format!(r"^\s*https?://{HOST}([/?#].*)?$|{BLANK}"), &key.takes()),
         Kind::SecretUrl => text(&format!(r"^\s*https?://([^/?#]*@)?{HOST}([/?#].*)?$|{BLANK}"), &key.takes()),
         Kind::Name => scalar(&format!(r"^\s*[0-9A-Za-z_-]{{1,64}}\s*$|{BLANK}"), &key.takes()),
+        Kind::SecretHeader => text(&format!(r"^\s*[!#$%&'*+.^_`|~0-9A-Za-z-]+:[ -~]*$|{BLANK}"), &key.takes()),
+        Kind::Events => events(&key.takes()),
         Kind::Tags => tags(),
     };
     let default = match key.kind {
@@ -93,6 +96,15 @@ fn of_key(key: &Key) -> Value {
     let meaning = format!("{} Takes {}. Variable: {}", key.meaning, key.takes(), key.variable());
     schema.insert("description".to_owned(), Value::from(meaning));
     Value::Object(schema)
+}
+
+/// Words that stand for events, as a list or in one text.
+fn events(takes: &str) -> Members {
+    let words: Vec<&str> = Wanted::words().collect();
+    let one = in_any_case(&words);
+    let several = format!(r"^[ ,]*(({one})([ ,]+({one}))*)?[ ,]*$|{BLANK}");
+    let item = json!({ "type": "string", "pattern": format!(r"^\s*({one})?\s*$") });
+    object(&json!({ "anyOf": [text(&several, takes), { "type": "array", "items": item }] }))
 }
 
 /// A text that says nothing.

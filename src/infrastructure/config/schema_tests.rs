@@ -116,6 +116,8 @@ fn what_the_schema_offers_the_reader_takes() {
             Kind::Text | Kind::Path => values.push(json!("some text")),
             Kind::Url => values.extend([json!("https://host:8443/x"), json!("http://[::1]:80")]),
             Kind::SecretUrl => values.extend([json!("http://user:word@host:3128"), json!("http://host")]),
+            Kind::SecretHeader => values.push(json!("Authorization: Bearer a.b-c")),
+            Kind::Events => values.extend([json!("failures, LOST"), json!(["all", "RequestCreated"]), json!([])]),
             Kind::Name => values.extend([json!("grid_1-a"), json!(12)]),
             Kind::Tags => values.extend([json!("a=b; c=d"), json!({"_c": [1], "a": 1, "b": true, "c": null})]),
         }
@@ -145,6 +147,8 @@ fn what_the_reader_refuses_or_warns_of_is_an_error_of_the_schema() {
             Kind::Text | Kind::Path => vec![json!("two\nlines"), json!(5), json!({"a": 1})],
             Kind::Url => vec![json!("ftp://host"), json!("http://user:word@host"), json!("host:80")],
             Kind::SecretUrl => vec![json!("host:80"), json!("http://"), json!(8)],
+            Kind::SecretHeader => vec![json!("no value"), json!("a b: c"), json!(1)],
+            Kind::Events => vec![json!("RequestCreate"), json!(["nothing"]), json!([1]), json!(7)],
             Kind::Name => vec![json!("two words"), json!("x".repeat(65)), json!([1])],
             Kind::Tags => vec![json!("novalue"), json!({"AWS:x": "1"}), json!({"a": [1]}), json!([1]), json!(7)],
         };

@@ -88,6 +88,8 @@ fn good(kind: Kind) -> (String, String) {
         Kind::Word(words) => text(words[words.len() - 1]),
         Kind::Level => text("LOG_DEBUG"),
         Kind::Url | Kind::SecretUrl => text("http://127.0.0.1:5000"),
+        Kind::SecretHeader => text("Authorization: Bearer abc"),
+        Kind::Events => ("[\"failures\", \"lost\"]".to_owned(), "failures, lost".to_owned()),
         Kind::Tags => ("{\"a\": \"b\"}".to_owned(), "a=b".to_owned()),
     }
 }
@@ -109,6 +111,8 @@ fn bad(kind: Kind) -> Vec<String> {
         Kind::Url | Kind::SecretUrl => {
             values.extend(["\"ftp://x\"".to_owned(), "\"127.0.0.1:80\"".to_owned(), "80".to_owned()]);
         }
+        Kind::SecretHeader => values.extend(["\"no value\"".to_owned(), "\"a b: c\"".to_owned(), "1".to_owned()]),
+        Kind::Events => values.extend(["\"RequestCreate\"".to_owned(), "7".to_owned()]),
         Kind::Name => values.extend(["\"a/b\"".to_owned(), "\"a b\"".to_owned()]),
         Kind::Tags => values.extend(["\"novalue\"".to_owned(), "{\"aws:x\": \"y\"}".to_owned(), "3".to_owned()]),
     }

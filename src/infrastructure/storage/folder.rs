@@ -14,7 +14,7 @@ pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const RETENTION: Duration = Duration::from_hours(24);
 
 /// Returns the path of a file in the data folder, having checked the folder; it need not exist.
-pub(super) fn path_in(work_dir: &Path, file: &str) -> Result<PathBuf, StorageError> {
+pub(in crate::infrastructure) fn path_in(work_dir: &Path, file: &str) -> Result<PathBuf, StorageError> {
     let folder = folder(work_dir)?;
     files::check_folder(&folder)?;
     Ok(folder.join(file))

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use super::state::StoreState;
-use crate::application::ports::{EventFilter, MachineFilter, MachineSort, RequestFilter, RequestSort};
+use crate::application::ports::{Census, EventFilter, MachineFilter, MachineSort, RequestFilter, RequestSort};
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::{Machine, MachineSnapshot};
 use crate::domain::request::{Body, Request, RequestSnapshot};
@@ -34,6 +34,21 @@ impl StoreState {
         let mut found: Vec<_> = fitting.filter(|event| fits_event(filter, event)).take(filter.limit).cloned().collect();
         found.reverse();
         found
+    }
+
+    /// Returns what [`crate::application::ports::Listings::census`] says.
+    pub fn census(&self) -> Census {
+        let mut census = Census::default();
+        for request in self.requests.values() {
+            let kind = request.id.as_str().chars().take(3).collect();
+            let template = template_of(request).map(ToString::to_string).unwrap_or_default();
+            *census.requests.entry((kind, request.status.word().to_owned(), template)).or_default() += 1;
+        }
+        for machine in self.machines.values() {
+            let template = machine.template_id.as_ref().map(ToString::to_string).unwrap_or_default();
+            *census.machines.entry((machine.status.word().to_owned(), template)).or_default() += 1;
+        }
+        census
     }
 }
 

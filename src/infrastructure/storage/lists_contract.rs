@@ -1,9 +1,11 @@
 //! What every store's lists keep to, as one suite of tests that runs over each of them.
 
+use std::collections::BTreeMap;
+
 use super::contract::Harness;
 use super::samples::{self, acquire_id, at, machine_id, return_id};
 use crate::application::ports::{
-    Changes, EventFilter, MachineFilter, MachineSort, RequestFilter, RequestSort, UnitOfWork,
+    Census, Changes, EventFilter, MachineFilter, MachineSort, RequestFilter, RequestSort, UnitOfWork,
 };
 use crate::domain::event::{DomainEvent, TemplateEvent};
 use crate::domain::machine::MachineStatus;
@@ -20,6 +22,8 @@ macro_rules! lists_contract {
             events_are_filtered_and_the_newest_are_kept,
             what_is_asked_for_is_never_part_of_a_statement,
             facts_about_the_template_file_are_events_and_nothing_else,
+            a_census_counts_everything_that_is_kept,
+            events_are_read_on_from_any_place_whether_delivered_or_not,
         );
     };
     ($harness:ty; $($name:ident,)*) => {
@@ -185,4 +189,41 @@ pub(super) async fn facts_about_the_template_file_are_events_and_nothing_else(ha
     let named = EventFilter { names: vec!["TemplateUpdated".to_owned()], limit: ALL, ..EventFilter::default() };
     assert_eq!(harness.open().list_events(&named).await.unwrap(), [waiting[1].clone()]);
     assert!(store.template(&digest).await.unwrap().is_none());
+}
+
+pub(super) async fn a_census_counts_everything_that_is_kept(harness: &impl Harness) {
+    let store = &*harness.open();
+    assert_eq!(store.census().await.unwrap(), Census::default());
+    fill(store).await;
+    let census = store.census().await.unwrap();
+    let everything = RequestFilter { limit: ALL, ..RequestFilter::default() };
+    let mut requests = BTreeMap::new();
+    for request in store.list_requests(&everything).await.unwrap() {
+        let template = request.as_acquire().and_then(|acquire| acquire.template_id.as_ref());
+        let template = template.map(ToString::to_string).unwrap_or_default();
+        let kind = request.id().as_str()[..3].to_owned();
+        *requests.entry((kind, request.status().word().to_owned(), template)).or_default() += 1;
+    }
+    assert!(requests.len() > 2, "{requests:?}");
+    assert_eq!(census.requests, requests);
+    let mut machines = BTreeMap::new();
+    for machine in store.list_machines(&MachineFilter { limit: ALL, ..MachineFilter::default() }).await.unwrap() {
+        let template = machine.snapshot().template_id.as_ref().map(ToString::to_string).unwrap_or_default();
+        *machines.entry((machine.status().word().to_owned(), template)).or_default() += 1;
+    }
+    assert!(!machines.is_empty());
+    assert_eq!(census.machines, machines);
+}
+
+pub(super) async fn events_are_read_on_from_any_place_whether_delivered_or_not(harness: &impl Harness) {
+    let store = &*harness.open();
+    assert!(store.events_after(0, ALL).await.unwrap().is_empty());
+    assert_eq!(store.last_sequence().await.unwrap(), 0);
+    fill(store).await;
+    let every = store.undelivered(usize::MAX).await.unwrap();
+    store.acknowledge(every[every.len() - 1].sequence).await.unwrap();
+    assert_eq!(store.last_sequence().await.unwrap(), every[every.len() - 1].sequence);
+    assert_eq!(store.events_after(0, 2).await.unwrap(), every[..2]);
+    assert_eq!(store.events_after(every[1].sequence, usize::MAX).await.unwrap(), every[2..]);
+    assert!(store.events_after(u64::MAX, ALL).await.unwrap().is_empty());
 }

@@ -10,8 +10,8 @@ use super::folder::{RETENTION, lock};
 use super::state::StoreState;
 use crate::application::StorageError;
 use crate::application::ports::{
-    Changes, EventFilter, Listings, MachineFilter, MachineRepository, Outbox, Purged, RequestFilter, RequestRepository,
-    TemplateRepository, UnitOfWork,
+    Census, Changes, EventFilter, Listings, MachineFilter, MachineRepository, Outbox, Purged, RequestFilter,
+    RequestRepository, TemplateRepository, UnitOfWork,
 };
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::Machine;
@@ -137,6 +137,10 @@ impl Listings for MemoryStore {
     async fn list_events(&self, filter: &EventFilter) -> Result<Vec<EventEnvelope>, StorageError> {
         Ok(lock(&self.kept).state.list_events(filter))
     }
+
+    async fn census(&self) -> Result<Census, StorageError> {
+        Ok(lock(&self.kept).state.census())
+    }
 }
 
 #[async_trait]
@@ -150,6 +154,14 @@ impl Outbox for MemoryStore {
         let mut kept = lock(&self.kept);
         kept.delivered = kept.delivered.max(sequence);
         Ok(())
+    }
+
+    async fn events_after(&self, sequence: u64, limit: usize) -> Result<Vec<EventEnvelope>, StorageError> {
+        Ok(lock(&self.kept).state.undelivered(sequence, limit))
+    }
+
+    async fn last_sequence(&self) -> Result<u64, StorageError> {
+        Ok(lock(&self.kept).state.next_sequence.saturating_sub(1))
     }
 }
 

@@ -39,7 +39,7 @@ mod samples;
 #[cfg(test)]
 mod wiring_tests;
 
-pub(super) use folder::path_in_made;
+pub(super) use folder::{path_in, path_in_made};
 pub use installation::{FileInstallation, FileInstallationParameters};
 pub use json::{JsonKeeper, JsonKeeperParameters, JsonStore, JsonStoreParameters};
 pub use memory::{MemoryStore, MemoryStoreParameters};

@@ -2,8 +2,9 @@
 //!
 //! Invariant: whatever happens to the file, calls go on, with what they need found out anew.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -40,12 +41,15 @@ pub struct FileNotebook {
     work_dir: PathBuf,
     #[shaku(force_default)]
     holder: OnceLock<String>,
+    /// Calls to the cloud that the next edit writes down, by operation and outcome.
+    #[shaku(force_default)]
+    calls: Mutex<BTreeMap<(&'static str, String), u64>>,
 }
 
 impl FileNotebook {
     /// Returns the notebook of this work folder.
     pub fn new(work_dir: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
-        Self { clock, work_dir: work_dir.into(), holder: OnceLock::new() }
+        Self { clock, work_dir: work_dir.into(), holder: OnceLock::new(), calls: Mutex::default() }
     }
 
     fn load(&self) -> Result<Notes, StorageError> {
@@ -108,6 +112,11 @@ impl Notebook for FileNotebook {
         let mut notes = before.clone();
         notes.free_dead(process::may_live);
         self.be_present(&mut notes);
+        if lock.is_ok() {
+            for ((operation, outcome), times) in std::mem::take(&mut *folder::lock(&self.calls)) {
+                notes.count_calls(operation, &outcome, times);
+            }
+        }
         edit(&mut notes);
         let kept = lock.and_then(|_lock| {
             if notes == before {
@@ -123,6 +132,14 @@ impl Notebook for FileNotebook {
 
     fn holder(&self) -> String {
         self.holder.get_or_init(process::name).clone()
+    }
+
+    fn count_call(&self, operation: &'static str, outcome: String) {
+        *folder::lock(&self.calls).entry((operation, outcome)).or_default() += 1;
+    }
+
+    fn has_uncounted(&self) -> bool {
+        !folder::lock(&self.calls).is_empty()
     }
 }
 
@@ -164,6 +181,23 @@ mod tests {
         one.edit(&mut |_| edited += 1).await;
         notebook(&work.path().join("data").join(FILE)).edit(&mut |_| edited += 1).await;
         assert_eq!(edited, 2);
+    }
+
+    #[tokio::test]
+    async fn calls_are_written_down_with_the_next_edit_and_summed_up_over_processes() {
+        let work = tempfile::tempdir().unwrap();
+        for _ in 0..2 {
+            let one = notebook(work.path());
+            one.count_call("RunInstances", "ok".to_owned());
+            one.count_call("RunInstances", "throttled".to_owned());
+            one.count_call("RunInstances", "ok".to_owned());
+            assert!(one.has_uncounted());
+            one.edit(&mut |_| {}).await;
+            assert!(!one.has_uncounted());
+            one.edit(&mut |_| {}).await;
+        }
+        let counted = [("ok".to_owned(), 4), ("throttled".to_owned(), 2)];
+        assert_eq!(notebook(work.path()).read().await.calls["RunInstances"], counted.into());
     }
 
     #[tokio::test]

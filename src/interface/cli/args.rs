@@ -69,6 +69,17 @@ struct ShowArgs {
 /// What there is to do.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
+    /// What Host Factory calls.
+    #[command(flatten)]
+    Call(Call),
+    /// What Host Factory never calls.
+    #[command(flatten)]
+    Operator(OperatorVerb),
+}
+
+/// What Host Factory calls.
+#[derive(Debug, Subcommand)]
+pub(super) enum Call {
     /// Lists the templates that Host Factory can choose from.
     #[command(name = "getAvailableTemplates", visible_alias = "get-available-templates")]
     GetAvailableTemplates(InputArgs),
@@ -84,9 +95,16 @@ pub(super) enum Verb {
     /// Tells which hosts the cloud takes back.
     #[command(name = "getReturnRequests", visible_alias = "get-return-requests")]
     GetReturnRequests(InputArgs),
-    /// What Host Factory never calls.
+}
+
+/// The line of a Host Factory call, without what operators can do: to lay all of that out would be a quarter of the call.
+#[derive(Debug, Parser)]
+#[command(name = "hostfactory", max_term_width = 100)]
+struct CallLine {
     #[command(flatten)]
-    Operator(OperatorVerb),
+    start: StartArgs,
+    #[command(subcommand)]
+    call: Call,
 }
 
 /// The input of a Host Factory call; standard input when neither option is given.
@@ -141,8 +159,10 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, 
     let sorted = sort_out(rest);
     let is_call = sorted.verb.as_ref().is_some_and(|verb| CALLS.iter().flatten().any(|call| verb == call));
     let (line, ignored) = if is_call {
+        let asks_for_help = sorted.known.iter().any(|arg| arg == "-h" || arg == "--help");
         let known = [program].into_iter().chain(sorted.verb).chain(sorted.known);
-        (understood(known), sorted.ignored)
+        let line = if asks_for_help { understood(known) } else { understood::<CallLine>(known).map(Line::from) };
+        (line, sorted.ignored)
     } else {
         (understood(args.clone()), Vec::new())
     };
@@ -162,10 +182,10 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, 
 
 /// Does what clap's `try_parse_from` does, and leaves its tree of commands to the end of the process: to take it apart costs a
 /// third of the reading.
-fn understood(args: impl IntoIterator<Item = OsString>) -> Result<Line, clap::Error> {
-    let mut command = ManuallyDrop::new(Line::command());
+fn understood<P: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<P, clap::Error> {
+    let mut command = ManuallyDrop::new(P::command());
     let mut matches = command.try_get_matches_from_mut(args)?;
-    Line::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    P::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 /// The arguments of a Host Factory call, told apart.
@@ -239,6 +259,12 @@ pub(super) fn setting(text: &str) -> Result<(String, String), DomainError> {
     }
 }
 
+impl From<CallLine> for Line {
+    fn from(CallLine { start, call }: CallLine) -> Self {
+        Self { start, show: ShowArgs { output: None }, verb: Verb::Call(call) }
+    }
+}
+
 impl From<StartArgs> for StartOptions {
     fn from(args: StartArgs) -> Self {
         let StartArgs { config_dir, work_dir, log_dir, settings } = args;
@@ -260,13 +286,13 @@ mod tests {
     }
 
     fn file_of(verb: &Verb) -> Option<&PathBuf> {
-        match verb {
-            Verb::GetAvailableTemplates(input)
-            | Verb::RequestMachines(input)
-            | Verb::RequestReturnMachines(input)
-            | Verb::GetRequestStatus(input)
-            | Verb::GetReturnRequests(input) => input.file.as_ref(),
-            Verb::Operator(_) => None,
+        let Verb::Call(call) = verb else { return None };
+        match call {
+            Call::GetAvailableTemplates(input)
+            | Call::RequestMachines(input)
+            | Call::RequestReturnMachines(input)
+            | Call::GetRequestStatus(input)
+            | Call::GetReturnRequests(input) => input.file.as_ref(),
         }
     }
 

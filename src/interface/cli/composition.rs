@@ -104,6 +104,20 @@ pub struct Apart<M> {
     pub folders: Box<dyn fmt::Debug>,
 }
 
+/// A part of a support bundle: its file's name, and its text or why there is none.
+pub type Section = (String, Result<String, String>);
+
+/// A support bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundle {
+    /// Its size.
+    pub bytes: u64,
+    /// The names of the files in it.
+    pub files: Vec<String>,
+    /// What could not be had, and why.
+    pub missing: Vec<(String, String)>,
+}
+
 /// Composes the application. `bootstrap` is the one implementation outside tests.
 pub trait Composition {
     /// The composed application.
@@ -170,6 +184,12 @@ pub trait Composition {
 
     /// Returns what is found about configuration, folders and registration, whether or not they are in order.
     fn examine(&self, options: &StartOptions) -> Vec<Finding>;
+
+    /// Puts these parts, and what this host tells by itself, into a new support bundle at `path`, known secrets masked.
+    ///
+    /// # Errors
+    /// [`StartError`] when there is a file already, or it cannot be written.
+    fn bundle(&self, options: &StartOptions, path: &Path, sections: Vec<Section>) -> Result<Bundle, StartError>;
 
     /// Returns the value of a variable of the environment that decides how answers look.
     fn variable(&self, name: &str) -> Option<String>;

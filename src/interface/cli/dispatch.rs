@@ -11,9 +11,9 @@ use std::process::ExitCode;
 
 use tracing::warn;
 
-use super::args::{self, InputArgs, Parsed, Refused, Verb};
+use super::args::{self, Call, InputArgs, Parsed, Refused, Verb};
 use super::barrier::guarded;
-use super::desk::{Desk, Ended, wait};
+use super::desk::{App, Desk, Ended, wait};
 use super::exit::Exit;
 use super::nouns::{self, OperatorVerb};
 use super::output::{self, Output};
@@ -26,38 +26,67 @@ use crate::interface::hostfactory::{self as wire, Calls, Empty, Failure, Members
 /// Runs the program: reads `args` (the first is the program's name), does the work, writes one document to standard
 /// output and returns the exit code. Panics in the work end here.
 pub fn run<C: Composition>(args: impl IntoIterator<Item = OsString>, composition: &C) -> ExitCode {
-    let (exit, output) = answer(args, composition);
-    // The process ends with the answer; to take a long one apart would cost as much as to print it.
+    let mut left = None;
+    let (exit, output) = answer(args, composition, &mut left);
+    // The process ends soon; to take a long answer apart would cost as much as to print it.
     let output = ManuallyDrop::new(output);
-    match output::print(&output) {
-        Ok(()) => exit.into(),
+    let exit = match output::print(&output) {
+        Ok(()) => exit,
         // Whoever reads the first lines of a list only has read enough.
         Err(error)
             if error.kind() == ErrorKind::BrokenPipe && matches!(*output, Output::Report(..) | Output::Text(_)) =>
         {
-            exit.into()
+            exit
         }
         Err(error) => {
             output::hint(&format!("the answer could not be written to standard output: {error}"));
-            Exit::Failed.into()
+            Exit::Failed
         }
+    };
+    if let Some(app) = left {
+        conclude(composition, app);
+    }
+    exit.into()
+}
+
+/// Does what comes after the answer; whatever happens in it changes nothing any more.
+fn conclude<C: Composition>(composition: &C, app: Started<C::Module>) {
+    let done = guarded(move || {
+        let commands = App::of(&app).commands();
+        if commands.has_conclusion() {
+            // Nothing is left to tell anybody that the runtime could not be built.
+            let _ = wait(commands.conclude());
+        }
+        // The store is closed properly.
+        drop(app);
+    });
+    if let Err(panic) = done {
+        composition.log_failure(&panic);
     }
 }
 
-/// Does the work and returns what to print.
-pub(super) fn answer<C: Composition>(args: impl IntoIterator<Item = OsString>, composition: &C) -> (Exit, Output) {
-    guarded(|| perform(args, composition)).unwrap_or_else(|panic| {
+/// Does the work and returns what to print. The application is left where something may come after the answer.
+pub(super) fn answer<C: Composition>(
+    args: impl IntoIterator<Item = OsString>,
+    composition: &C,
+    left: &mut Option<Started<C::Module>>,
+) -> (Exit, Output) {
+    guarded(|| perform(args, composition, left)).unwrap_or_else(|panic| {
         composition.log_failure(&panic);
         let text = "an internal error stopped the call; standard error and the log say where";
         (Exit::Failed, Output::Failure(Failure::new(text)))
     })
 }
 
-fn perform<C: Composition>(args: impl IntoIterator<Item = OsString>, composition: &C) -> (Exit, Output) {
+fn perform<C: Composition>(
+    args: impl IntoIterator<Item = OsString>,
+    composition: &C,
+    left: &mut Option<Started<C::Module>>,
+) -> (Exit, Output) {
     let outcome = match args::parse(args) {
         Ok(Parsed { verb: Verb::Operator(verb), options, format, .. }) => {
-            let screen = Screen::new(format, composition.terminal());
-            return match operate(verb, &Desk::new(composition, &options, screen)) {
+            let screen = Screen::new(format.or(verb.format()), composition.terminal());
+            return match operate(verb, &Desk::new(composition, &options, screen), left) {
                 Ok(report) => (report.exit, Output::Report(report, screen)),
                 Err(Ended { exit, failure }) => {
                     composition.log_failure(failure.message());
@@ -65,7 +94,7 @@ fn perform<C: Composition>(args: impl IntoIterator<Item = OsString>, composition
                 }
             };
         }
-        Ok(parsed) => work(parsed, composition),
+        Ok(parsed) => work(parsed, composition, left),
         Err(Refused::Text(text)) => {
             let coloured = Screen::new(None, composition.terminal()).is_coloured();
             Ok(Output::Text(if coloured { text.ansi().to_string() } else { text.to_string() }))
@@ -90,15 +119,23 @@ fn perform<C: Composition>(args: impl IntoIterator<Item = OsString>, composition
 }
 
 /// Does what an operator asks. A panic ends here too, so that it is answered in the form that was asked for.
-fn operate<C: Composition>(verb: OperatorVerb, desk: &Desk<'_, C>) -> Result<Report, Ended> {
-    guarded(|| nouns::operate(verb, desk)).unwrap_or_else(|panic| Err(Ended::failed(Failure::new(&panic))))
+fn operate<C: Composition>(
+    verb: OperatorVerb,
+    desk: &Desk<'_, C>,
+    left: &mut Option<Started<C::Module>>,
+) -> Result<Report, Ended> {
+    guarded(|| nouns::operate(verb, desk, left)).unwrap_or_else(|panic| Err(Ended::failed(Failure::new(&panic))))
 }
 
-fn work<C: Composition>(parsed: Parsed, composition: &C) -> Result<Output, Failure> {
+fn work<C: Composition>(
+    parsed: Parsed,
+    composition: &C,
+    left: &mut Option<Started<C::Module>>,
+) -> Result<Output, Failure> {
     let Parsed { verb, options, ignored, .. } = parsed;
     let begin = || begin(composition, &options, &ignored);
     let answer = match verb {
-        Verb::GetAvailableTemplates(input) => {
+        Verb::Call(Call::GetAvailableTemplates(input)) => {
             // The process ends with the answer, and to take apart all that was read would be a twentieth of the call.
             let app = ManuallyDrop::new(begin()?);
             if let Some(source) = named(&input) {
@@ -106,25 +143,25 @@ fn work<C: Composition>(parsed: Parsed, composition: &C) -> Result<Output, Failu
             }
             calls(&app).available_templates()?
         }
-        Verb::RequestMachines(input) => {
-            let app = begin()?;
+        Verb::Call(Call::RequestMachines(input)) => {
+            let app = left.insert(begin()?);
             let order = wire::request_machines(&read(&input, Empty::IsRefused)?)?;
-            wait(calls(&app).request_machines(order))??
+            wait(calls(app).request_machines(order))??
         }
-        Verb::RequestReturnMachines(input) => {
-            let app = begin()?;
+        Verb::Call(Call::RequestReturnMachines(input)) => {
+            let app = left.insert(begin()?);
             let order = wire::return_machines(&read(&input, Empty::IsRefused)?)?;
-            wait(calls(&app).return_machines(order))??
+            wait(calls(app).return_machines(order))??
         }
-        Verb::GetRequestStatus(input) => {
-            let app = begin()?;
+        Verb::Call(Call::GetRequestStatus(input)) => {
+            let app = left.insert(begin()?);
             let asked = wire::request_ids(&read(&input, Empty::IsRefused)?)?;
-            wait(calls(&app).request_status(asked))??
+            wait(calls(app).request_status(asked))??
         }
-        Verb::GetReturnRequests(input) => {
-            let app = begin()?;
+        Verb::Call(Call::GetReturnRequests(input)) => {
+            let app = left.insert(begin()?);
             let held = wire::held_hosts(&read(&input, Empty::IsObject)?);
-            wait(calls(&app).return_requests(held))??
+            wait(calls(app).return_requests(held))??
         }
         Verb::Operator(_) => return Err(Failure::new("this is not a call of Host Factory")),
     };

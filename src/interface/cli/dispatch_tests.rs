@@ -11,10 +11,10 @@ use std::sync::Arc;
 use super::*;
 use crate::application::budget::Budget;
 use crate::application::commands::{
-    AdoptHosts, AdoptReport, CancelRequest, Cancelled, CreateTemplates, DeleteTemplate, ImportArchive, MigrateStore,
-    PurgeOutcome, PurgeStore, Reconcile, ReconcileReport, RecoverStore, RefreshInstanceTypes, RequestMachines,
-    ReturnAccepted, ReturnMachines, SyncMachines, SyncReport, SyncRequests, TakeOver, TakeOverReport, TemplateDeleted,
-    TemplatesWritten, TypesLearnt, UpdateTemplate,
+    AdoptHosts, AdoptReport, CancelRequest, Cancelled, CreateTemplates, DeleteTemplate, DeliverEvents, ImportArchive,
+    MetricsTaken, MigrateStore, Publish, PurgeOutcome, PurgeStore, Reconcile, ReconcileReport, RecoverStore,
+    RefreshInstanceTypes, RequestMachines, ReturnAccepted, ReturnMachines, SyncMachines, SyncReport, SyncRequests,
+    TakeMetrics, TakeOver, TakeOverReport, TemplateDeleted, TemplatesWritten, TypesLearnt, UpdateTemplate,
 };
 use crate::application::events::EventDelivery;
 use crate::application::message::Handler;
@@ -23,18 +23,19 @@ use crate::application::ports::{
     TemplateReview,
 };
 use crate::application::queries::{
-    CheckProviders, CheckStore, ChooseTypes, DiscoverSite, ExamineTemplates, ExportStore, GetAvailableTemplates,
-    GetRequestStatus, GetReturnRequests, ListEvents, ListMachines, ListRequests, ListResources, Listed, LostHost,
-    MachineStory, ProviderStanding, ReadConsole, RehearseRequest, RehearsedRequest, RequestStory, RequestView,
-    ResourceList, ReviewTemplates, ShowMachine, ShowRequest, ShowTemplate,
+    CheckProviders, CheckSinks, CheckStore, ChooseTypes, DiscoverSite, ExamineTemplates, ExportStore,
+    GetAvailableTemplates, GetRequestStatus, GetReturnRequests, ListEvents, ListMachines, ListRequests, ListResources,
+    Listed, LostHost, MachineStory, ProviderStanding, ReadConsole, ReadNotes, RehearseRequest, RehearsedRequest,
+    RequestStory, RequestView, ResourceList, ReviewTemplates, ShowMachine, ShowRequest, ShowTemplate,
 };
+use crate::application::reporting::{Reporter, Reporting};
 use crate::application::{ApplicationError, CatalogueError, ProviderError, StorageError};
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::MachineSnapshot;
 use crate::domain::request::{RequestSnapshot, RequestStatus};
 use crate::domain::template::Template;
 use crate::domain::{FailureClass, RequestId};
-use crate::interface::cli::{Apart, Configured, Draft, LaidOut, Terminal};
+use crate::interface::cli::{Apart, Bundle, Configured, Draft, LaidOut, Section, Terminal};
 
 const REQUEST: &str = "req-6b1f2c4e-2a51-4c3e-9d52-1f0a7c9be101";
 const OTHER: &str = "req-00000000-0000-4000-8000-000000000001";
@@ -129,6 +130,23 @@ impl EventDelivery for FakeApp {
 }
 
 provides!(dyn EventDelivery);
+
+#[async_trait]
+impl Reporting for FakeApp {
+    fn is_due(&self) -> bool {
+        true
+    }
+
+    async fn conclude(&self, _: Budget) {
+        self.note(&"concluded");
+    }
+
+    fn reporter(&self) -> &Reporter {
+        unreachable!()
+    }
+}
+
+provides!(dyn Reporting);
 
 /// What is done in passing is not part of what a call asks for.
 #[async_trait]
@@ -238,6 +256,20 @@ handles!(ListResources, ResourceList, |app, _| {
     let unread = vec![ProviderError::new("DescribeFleets", FailureClass::AuthDenied, "no")];
     let at = crate::domain::Timestamp::default();
     Ok(ResourceList { installation: "grid-1".parse().unwrap(), entries: Vec::new(), unread, at })
+});
+handles!(ReadNotes, crate::domain::notes::Notes, |app, _| {
+    app.trouble.happens().map(|()| crate::domain::notes::Notes::default())
+});
+handles!(CheckSinks, Vec<crate::application::notifying::SinkReport>, |app, _| {
+    app.trouble.happens().map(|()| Vec::new())
+});
+handles!(DeliverEvents, Vec<crate::application::notifying::SinkReport>, |app, _| {
+    app.trouble.happens().map(|()| Vec::new())
+});
+handles!(TakeMetrics, Option<MetricsTaken>, |app, command| {
+    app.trouble.happens()?;
+    let file = if let Publish::Into(path) = command.publish { Some(path) } else { None };
+    Ok(Some(MetricsTaken { text: "# HELP a b\na 1\n".to_owned(), file }))
 });
 handles!(ChooseTypes, Vec<crate::domain::template::InstanceShape>, |app, _| {
     app.trouble.happens().map(|()| Vec::new())
@@ -362,6 +394,20 @@ impl Composition for Fake {
         vec![Finding::good("folders", "/conf")]
     }
 
+    fn bundle(&self, _: &StartOptions, path: &std::path::Path, sections: Vec<Section>) -> Result<Bundle, StartError> {
+        if path == std::path::Path::new("taken") {
+            return Err(StartError { message: "taken is there already".to_owned() });
+        }
+        let mut bundle = Bundle { bytes: 7, files: Vec::new(), missing: Vec::new() };
+        for (name, told) in sections {
+            match told {
+                Ok(_) => bundle.files.push(name),
+                Err(why) => bundle.missing.push((name, why)),
+            }
+        }
+        Ok(bundle)
+    }
+
     fn variable(&self, _: &str) -> Option<String> {
         None
     }
@@ -386,7 +432,7 @@ impl Fake {
 
     fn call(&self, args: &[&str]) -> (u8, Value) {
         let args = ["hostfactory"].iter().chain(args).map(OsString::from);
-        let (exit, output) = answer(args, self);
+        let (exit, output) = answer(args, self, &mut None);
         let document = match output {
             Output::Answer(answer) => serde_json::to_value(answer).unwrap(),
             Output::Failure(failure) | Output::Refusal(failure, _) => serde_json::to_value(failure).unwrap(),
@@ -650,4 +696,41 @@ fn a_new_installation_is_drafted_from_options_and_tells_what_to_do_next() {
 fn a_template_that_no_type_fits_is_not_generated() {
     let (code, document) = Fake::with(Trouble::None).call(&["templates", "generate", "--vcpus", "3"]);
     assert!(code == 1 && document["message"].as_str().unwrap().contains("3 to 6 vCPUs"), "{document}");
+}
+
+#[test]
+fn metrics_go_to_standard_output_or_into_a_file_and_what_waits_is_delivered() {
+    let fake = Fake::with(Trouble::None);
+    assert_eq!(fake.call(&["metrics"]).0, 0);
+    let (code, document) = fake.call(&["metrics", "--file", "/x/a.prom"]);
+    assert_eq!((code, document), (0, json!({"file": "/x/a.prom", "samples": 1})));
+    for line in ["events deliver", "events deliver --skip", "events deliver --dry-run"] {
+        let (code, document) = fake.call(&line.split(' ').collect::<Vec<_>>());
+        assert_eq!((code, document), (0, json!({"receivers": []})), "{line}");
+    }
+    let asked = fake.asked.lock().unwrap().join(" ");
+    for wanted in ["publish: Nowhere", "publish: Into(\"/x/a.prom\")", "skip: true", "skip: false", "CheckSinks"] {
+        assert!(asked.contains(wanted), "{wanted} in {asked}");
+    }
+    assert_eq!(fake.call(&["events", "deliver", "--skip", "--dry-run"]).0, 2);
+    assert_eq!(Fake::with(Trouble::Store).call(&["metrics"]).0, 1);
+}
+
+#[test]
+fn a_bundle_has_what_can_be_had_and_names_the_rest() {
+    let bundle = ["doctor", "--offline", "--bundle", "b.tar.gz"];
+    let names = |document: &Value, list: &str| -> Vec<String> {
+        let entries = document[list].as_array().unwrap().iter();
+        entries.map(|entry| entry["file"].as_str().or(entry.as_str()).unwrap().to_owned()).collect()
+    };
+    let (code, document) = Fake::with(Trouble::None).call(&bundle);
+    assert_eq!((code, names(&document, "missing").len()), (0, 0), "{document}");
+    assert_eq!(names(&document, "files")[..3], ["version.json", "doctor.json", "configuration.json"]);
+    let (code, document) = Fake::with(Trouble::Store).call(&bundle);
+    assert_eq!(code, 0, "the bundle is there, whatever is wrong: {document}");
+    assert!(names(&document, "missing").contains(&"events.jsonl".to_owned()), "{document}");
+    let (code, document) = Fake { starts: false, ..Fake::with(Trouble::None) }.call(&bundle);
+    assert!(code == 0 && names(&document, "missing").contains(&"store.json".to_owned()), "{document}");
+    let (code, document) = Fake::with(Trouble::None).call(&["doctor", "--offline", "--bundle", "taken"]);
+    assert!(code == 1 && document["message"].as_str().unwrap().contains("is there already"), "{document}");
 }

@@ -17,6 +17,8 @@ mod wrapping;
 mod yaml;
 
 pub use args::command;
-pub use composition::{Apart, Composition, Configured, Draft, LaidOut, StartError, StartOptions, Started};
+pub use composition::{
+    Apart, Bundle, Composition, Configured, Draft, LaidOut, Section, StartError, StartOptions, Started,
+};
 pub use dispatch::run;
 pub use screen::Terminal;

@@ -19,17 +19,8 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 
 use crate::application::ProviderError;
-use crate::application::settings::AwsSettings;
+use crate::application::settings::{AwsSettings, SYSTEM_BUNDLES};
 use crate::domain::FailureClass;
-
-/// Where Linux distributions keep their bundle.
-const SYSTEM_BUNDLES: [&str; 5] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 
 /// Never asked for through a proxy: the metadata services of the host and of its container.
 const NEVER_PROXIED: &str = "169.254.169.254,169.254.170.2,localhost,127.0.0.1";

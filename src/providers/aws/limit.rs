@@ -16,6 +16,7 @@ use crate::application::budget::Budget;
 use crate::application::ports::{Clock, Notebook};
 use crate::application::settings::AwsSettings;
 use crate::domain::notes::{Bucket, Notes, Rate};
+use crate::domain::tally::outcome_word;
 use crate::domain::{FailureClass, Timestamp};
 
 /// How often one process hears "slow down" about an action before it stops asking.
@@ -175,6 +176,11 @@ impl Limiter {
             self.notebook.edit(&mut edit).await;
         }
         number < MOST_REFUSALS
+    }
+
+    /// Counts what came of a call; `failure` is the word for it.
+    pub(super) fn count(&self, call: Call, failure: Option<&str>) {
+        self.notebook.count_call(call.operation, outcome_word(failure));
     }
 
     /// Takes in that AWS answered.

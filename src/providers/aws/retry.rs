@@ -125,6 +125,7 @@ where
     let mut may_have_worked = false;
     loop {
         if let Err(error) = gate.limiter.pass(call).await {
+            gate.limiter.count(call, Some("held back"));
             return Err(settled(former.unwrap_or(error), may_have_worked));
         }
         let time = Budget::current().for_cloud_call();
@@ -138,10 +139,15 @@ where
                 } else {
                     gate.limiter.answered(call);
                 }
+                gate.limiter.count(call, None);
                 return Ok(answer);
             }
-            Ok(Err(error)) => with_skew(error, gate.clock.now()),
+            Ok(Err(error)) => {
+                gate.limiter.count(call, Some(error.class.word()));
+                with_skew(error, gate.clock.now())
+            }
             Err(_) => {
+                gate.limiter.count(call, Some(FailureClass::Network.word()));
                 let text = format!("no answer of AWS within the {} seconds that were left", time.as_secs());
                 return Err(ProviderError::new(operation, FailureClass::Network, text));
             }

@@ -18,8 +18,8 @@ use super::document::{self, Damage};
 use super::text::{Entry, Part, Text, Wanted};
 use crate::application::StorageError;
 use crate::application::ports::{
-    Changes, EventFilter, Listings, MachineFilter, MachineRepository, Outbox, Purged, RequestFilter, RequestRepository,
-    TemplateRepository, UnitOfWork,
+    Census, Changes, EventFilter, Listings, MachineFilter, MachineRepository, Outbox, Purged, RequestFilter,
+    RequestRepository, TemplateRepository, UnitOfWork,
 };
 use crate::application::settings::StorageStrategy;
 use crate::domain::event::EventEnvelope;
@@ -290,6 +290,10 @@ impl Listings for JsonStore {
             Kept::Text(text) => text.list_events(filter).map_err(|damage| self.damaged(&damage)),
         }
     }
+
+    async fn census(&self) -> Result<Census, StorageError> {
+        Ok(self.load(Events::Skipped)?.census())
+    }
 }
 
 #[async_trait]
@@ -316,6 +320,17 @@ impl Outbox for JsonStore {
             cursor::write(&path, sequence)?;
         }
         Ok(())
+    }
+
+    async fn events_after(&self, sequence: u64, limit: usize) -> Result<Vec<EventEnvelope>, StorageError> {
+        if sequence.saturating_add(1) >= self.load(Events::Skipped)?.next_sequence {
+            return Ok(Vec::new());
+        }
+        Ok(self.load(Events::Read)?.undelivered(sequence, limit))
+    }
+
+    async fn last_sequence(&self) -> Result<u64, StorageError> {
+        Ok(self.load(Events::Skipped)?.next_sequence.saturating_sub(1))
     }
 }
 

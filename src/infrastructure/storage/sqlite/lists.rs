@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::Fault;
 use super::rows;
-use crate::application::ports::{EventFilter, MachineFilter, MachineSort, RequestFilter, RequestSort};
+use crate::application::ports::{Census, EventFilter, MachineFilter, MachineSort, RequestFilter, RequestSort};
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::Machine;
 use crate::domain::request::Request;
@@ -167,6 +167,23 @@ pub(super) fn events(connection: &Connection, filter: &EventFilter) -> Result<Ve
     }
     found.reverse();
     Ok(found)
+}
+
+/// Counts what [`crate::infrastructure::storage::StoreState::census`] does.
+pub(super) fn census(connection: &Connection) -> Result<Census, Fault> {
+    let count = |row: &rusqlite::Row<'_>, column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.unsigned_abs());
+    let mut requests = connection.prepare(
+        "SELECT substr(id, 1, 3), json_extract(document, '$.status'),
+                COALESCE(json_extract(document, '$.body.templateId'), ''), COUNT(*) FROM requests GROUP BY 1, 2, 3",
+    )?;
+    let requests = requests
+        .query_map([], |row| Ok(((row.get(0)?, row.get(1)?, row.get(2)?), count(row, 3)?)))?
+        .collect::<Result<_, _>>()?;
+    let mut machines =
+        connection.prepare("SELECT status, COALESCE(template_id, ''), COUNT(*) FROM machines GROUP BY 1, 2")?;
+    let machines =
+        machines.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), count(row, 2)?)))?.collect::<Result<_, _>>()?;
+    Ok(Census { requests, machines })
 }
 
 /// Orders by a time, newest first unless reversed.

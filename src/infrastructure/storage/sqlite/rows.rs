@@ -148,6 +148,21 @@ pub(super) fn undelivered(connection: &Connection, limit: usize) -> Result<Vec<E
     Ok(events)
 }
 
+pub(super) fn events_after(connection: &Connection, sequence: u64, limit: usize) -> Result<Vec<EventEnvelope>, Fault> {
+    let query =
+        "SELECT CAST(sequence AS TEXT), document, checksum FROM events WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
+    let mut statement = connection.prepare_cached(query)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let events = statement.query_map([signed(sequence), limit], |row| document("events", row))?;
+    Ok(events.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn last_sequence(connection: &Connection) -> Result<u64, Fault> {
+    let query = "SELECT value FROM meta WHERE key = 'next_sequence'";
+    let next: i64 = connection.prepare_cached(query)?.query_row([], |row| row.get(0))?;
+    Ok(next.unsigned_abs().saturating_sub(1))
+}
+
 pub(super) fn acknowledge(connection: &Connection, sequence: u64) -> Result<(), Fault> {
     let query = "UPDATE meta SET value = ?1 WHERE key = 'delivered' AND value < ?1";
     connection.prepare_cached(query)?.execute([signed(sequence)])?;

@@ -17,8 +17,8 @@ use super::error::Fault;
 use super::{lists, rows};
 use crate::application::StorageError;
 use crate::application::ports::{
-    Changes, EventFilter, Listings, MachineFilter, MachineRepository, Outbox, Purged, RequestFilter, RequestRepository,
-    TemplateRepository, UnitOfWork,
+    Census, Changes, EventFilter, Listings, MachineFilter, MachineRepository, Outbox, Purged, RequestFilter,
+    RequestRepository, TemplateRepository, UnitOfWork,
 };
 use crate::application::settings::StorageStrategy;
 use crate::domain::event::EventEnvelope;
@@ -182,6 +182,10 @@ impl Listings for SqliteStore {
     async fn list_events(&self, filter: &EventFilter) -> Result<Vec<EventEnvelope>, StorageError> {
         self.read(|connection| lists::events(connection, filter)).await
     }
+
+    async fn census(&self) -> Result<Census, StorageError> {
+        self.read(lists::census).await
+    }
 }
 
 #[async_trait]
@@ -200,6 +204,14 @@ impl Outbox for SqliteStore {
             noted
         })?;
         Ok(())
+    }
+
+    async fn events_after(&self, sequence: u64, limit: usize) -> Result<Vec<EventEnvelope>, StorageError> {
+        self.read(|connection| rows::events_after(connection, sequence, limit)).await
+    }
+
+    async fn last_sequence(&self) -> Result<u64, StorageError> {
+        self.read(rows::last_sequence).await
     }
 }
 

@@ -1,12 +1,14 @@
 //! `doctor`: looks at everything that must be right before a host can come, and says how to mend what is not.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
-use super::{findings, provider};
+use super::{bundle, findings, provider, receivers};
 use crate::application::bus::Catalogue;
 use crate::application::ports::{Depth, Finding, Outcome, StoreReport, TemplateReview};
 use crate::application::queries::{
-    CheckProviders, CheckStore, ExamineTemplates, ListResources, RehearseRequest, ReviewTemplates,
+    CheckProviders, CheckSinks, CheckStore, ExamineTemplates, ListResources, RehearseRequest, ReviewTemplates,
 };
 use crate::domain::template::ProviderKind;
 use crate::domain::{FailureClass, MachineCount, TemplateId};
@@ -15,27 +17,38 @@ use crate::interface::cli::Composition;
 use crate::interface::cli::desk::{App, Desk, Ended, wait};
 use crate::interface::cli::report::Report;
 
-/// How far to look.
-#[derive(Debug, Clone, Copy, Args)]
+/// How far to look, and what to make of it.
+#[derive(Debug, Clone, Args)]
 pub(crate) struct DoctorArgs {
     /// Asks no cloud.
     #[arg(long)]
     offline: bool,
+    /// Short for --output json.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Puts what was found, configuration, log, events, metrics and more into a new file (.tar.gz), secrets masked. The
+    /// process fails only when that does.
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<PathBuf>,
 }
 
 const OFFLINE: &str = "the cloud was not asked (--offline)";
 
 /// Looks at everything, the rest too when something is wrong. The process fails when anything did.
-pub(super) fn run<C: Composition>(desk: &Desk<'_, C>, args: DoctorArgs) -> Result<Report, Ended> {
+pub(super) fn run<C: Composition>(desk: &Desk<'_, C>, args: &DoctorArgs) -> Result<Report, Ended> {
     let here = desk.composition.examine(desk.options);
     let mut sections = vec![("THIS HOST", here.len())];
     let mut all = here;
+    let mut told = Vec::new();
     match desk.start() {
         Ok(started) => {
-            let told = wait(beyond(App::of(&started), args)).map_err(Ended::failed)?;
-            for (title, findings) in told {
+            let app = App::of(&started);
+            for (title, findings) in wait(beyond(app, args)).map_err(Ended::failed)? {
                 sections.push((title, findings.len()));
                 all.extend(findings);
+            }
+            if args.bundle.is_some() {
+                told = wait(bundle::told(app)).map_err(Ended::failed)?;
             }
         }
         Err(ended) => {
@@ -46,13 +59,18 @@ pub(super) fn run<C: Composition>(desk: &Desk<'_, C>, args: DoctorArgs) -> Resul
             let why = "not looked at: the configuration cannot be used";
             all.extend(["templates", "store", "cloud"].map(|name| Finding::skipped(name, why)));
             sections = vec![("", all.len())];
+            told = bundle::untold(ended.failure.message());
         }
     }
-    Ok(findings::report(&all, "checks", &sections))
+    let report = findings::report(&all, "checks", &sections);
+    match &args.bundle {
+        Some(path) => bundle::pack(desk, path, &report, told),
+        None => Ok(report),
+    }
 }
 
 /// Looks at what takes the composed application.
-async fn beyond<M: Catalogue>(app: App<'_, M>, args: DoctorArgs) -> Vec<(&'static str, Vec<Finding>)> {
+async fn beyond<M: Catalogue>(app: App<'_, M>, args: &DoctorArgs) -> Vec<(&'static str, Vec<Finding>)> {
     let (templates, ids) = match app.queries().ask(ReviewTemplates { file: None }).await {
         Ok(review) => reviewed(&review),
         Err(error) => {
@@ -67,8 +85,12 @@ async fn beyond<M: Catalogue>(app: App<'_, M>, args: DoctorArgs) -> Vec<(&'stati
             vec![Finding::failed("store", Chain(&error).to_string(), mend)]
         }
     };
+    let told = match app.queries().ask(CheckSinks).await {
+        Ok(sinks) => receivers::findings(&sinks),
+        Err(error) => vec![Finding::skipped("receivers of events", Chain(&error).to_string())],
+    };
     let cloud = cloud(app, args, &ids).await;
-    vec![("TEMPLATES", templates), ("STORE", store), ("CLOUD", cloud)]
+    vec![("TEMPLATES", templates), ("STORE", store), ("EVENTS", told), ("CLOUD", cloud)]
 }
 
 fn reviewed(review: &TemplateReview) -> (Vec<Finding>, Vec<TemplateId>) {
@@ -106,7 +128,7 @@ fn kept(report: &StoreReport) -> Vec<Finding> {
 }
 
 /// Looks at the cloud, as far as there is one that answers.
-async fn cloud<M: Catalogue>(app: App<'_, M>, args: DoctorArgs, ids: &[TemplateId]) -> Vec<Finding> {
+async fn cloud<M: Catalogue>(app: App<'_, M>, args: &DoctorArgs, ids: &[TemplateId]) -> Vec<Finding> {
     let rest = ["what templates name", "rights to launch", "left-over resources"];
     let skipped = |why: &str| rest.map(|name| Finding::skipped(name, why));
     if args.offline {

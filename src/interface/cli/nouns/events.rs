@@ -5,10 +5,11 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::{lists, words};
+use super::{lists, receivers, words};
 use crate::application::bus::Catalogue;
+use crate::application::commands::DeliverEvents;
 use crate::application::ports::EventFilter;
-use crate::application::queries::{ListEvents, Listed};
+use crate::application::queries::{CheckSinks, ListEvents, Listed};
 use crate::domain::event::EventEnvelope;
 use crate::domain::{MachineId, RequestId};
 use crate::interface::cli::desk::{App, Desk, Ended};
@@ -53,6 +54,20 @@ Examples:
         follow: bool,
         #[command(flatten)]
         pace: PaceArgs,
+    },
+    /// Delivers what waits for webhook, command and SNS, and tells how each of them is.
+    #[command(after_help = "\
+Examples:
+  hostfactory events deliver              also to those who failed lately
+  hostfactory events deliver --dry-run    how far each has come
+  hostfactory events deliver --skip       what waits is delivered to nobody")]
+    Deliver {
+        /// Delivers nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Sets aside what waits: each is told of what is still to come.
+        #[arg(long, conflicts_with = "dry_run")]
+        skip: bool,
     },
 }
 
@@ -105,6 +120,10 @@ pub(super) async fn run<C: Composition>(
         }
         EventsVerb::Tail { filter, lines, follow: false, .. } => {
             Ok(listed(&app.queries().ask(filter.query(0, lines)).await?, desk.screen.format))
+        }
+        EventsVerb::Deliver { dry_run: true, .. } => Ok(receivers::delivered(&app.queries().ask(CheckSinks).await?)),
+        EventsVerb::Deliver { skip, .. } => {
+            Ok(receivers::delivered(&app.commands().dispatch(DeliverEvents { skip }).await?))
         }
         EventsVerb::Tail { filter, lines, follow: true, pace } => follow(desk.screen, app, &filter, lines, pace).await,
     }

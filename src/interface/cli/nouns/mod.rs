@@ -1,6 +1,7 @@
 //! What operators can do: a file for each noun, with its verbs, and what each answers.
 
 mod about;
+mod bundle;
 mod cataloguing;
 mod choosing;
 mod config;
@@ -14,10 +15,12 @@ mod import;
 mod init;
 mod lists;
 mod machines;
+mod metrics;
 mod moving;
 mod operator;
 mod orders;
 mod provider;
+mod receivers;
 mod reconcile;
 mod rehearsal;
 mod requests;

@@ -9,6 +9,7 @@ use super::events::{self, EventsVerb};
 use super::import::{self, TakeOverArgs};
 use super::init::{self, InitArgs};
 use super::machines::{self, MachinesVerb};
+use super::metrics::{self, MetricsArgs};
 use super::provider::{self, ProvidersVerb};
 use super::reconcile::{self, ReconcileArgs};
 use super::requests::{self, RequestsVerb};
@@ -17,7 +18,8 @@ use super::storage::{self, StorageVerb};
 use super::templates::{self, TemplatesVerb};
 use crate::interface::cli::desk::{App, Desk, Ended, wait};
 use crate::interface::cli::report::Report;
-use crate::interface::cli::{Composition, StartOptions};
+use crate::interface::cli::screen::Format;
+use crate::interface::cli::{Composition, StartOptions, Started};
 
 /// What there is to do for operators.
 #[derive(Debug, Subcommand)]
@@ -31,6 +33,14 @@ pub(crate) enum OperatorVerb {
     /// Lists what happened, and follows what happens.
     #[command(subcommand, alias = "event")]
     Events(EventsVerb),
+    /// Tells what there is to measure in Prometheus' text format.
+    #[command(after_help = "\
+Examples:
+  hostfactory metrics
+  hostfactory metrics --file /var/lib/node_exporter/hostfactory.prom
+
+With metrics.file set, calls renew that file by themselves (docs/metrics.md).")]
+    Metrics(MetricsArgs),
     /// Lists, shows, checks and changes templates.
     #[command(subcommand, alias = "template")]
     Templates(TemplatesVerb),
@@ -76,7 +86,8 @@ next is in the answer.")]
 Examples:
   hostfactory doctor              as the user that Host Factory runs as
   hostfactory doctor --offline    without asking the cloud
-  hostfactory doctor -o json      for a monitor
+  hostfactory doctor --json       for a monitor
+  hostfactory doctor --bundle support.tar.gz    for whoever is to help
 
 Exit code 1 says that a check failed. Nothing is changed and nothing is
 launched: rights are tried with AWS's own dry run, on something of ours where
@@ -96,12 +107,27 @@ Examples:
     Reference,
 }
 
+impl OperatorVerb {
+    /// Returns the form of answer that the verb itself asks for.
+    pub(crate) fn format(&self) -> Option<Format> {
+        match self {
+            Self::Doctor(args) if args.json => Some(Format::Json),
+            _ => None,
+        }
+    }
+}
+
 /// Does what an operator asks.
-pub(crate) fn operate<C: Composition>(verb: OperatorVerb, desk: &Desk<'_, C>) -> Result<Report, Ended> {
+pub(crate) fn operate<C: Composition>(
+    verb: OperatorVerb,
+    desk: &Desk<'_, C>,
+    left: &mut Option<Started<C::Module>>,
+) -> Result<Report, Ended> {
+    let mut may_change = false;
     match verb {
         OperatorVerb::Config(verb) => return config::run(desk, verb),
         OperatorVerb::Completions(args) => return Ok(about::completions(&args)),
-        OperatorVerb::Doctor(args) => return doctor::run(desk, args),
+        OperatorVerb::Doctor(args) => return doctor::run(desk, &args),
         OperatorVerb::Init(args) => return init::run(desk, *args),
         OperatorVerb::Version => return Ok(about::version()),
         OperatorVerb::Reference => return Ok(about::reference()),
@@ -110,27 +136,31 @@ pub(crate) fn operate<C: Composition>(verb: OperatorVerb, desk: &Desk<'_, C>) ->
         }
         OperatorVerb::Templates(TemplatesVerb::Schema) => return Ok(templates::schema(desk)),
         OperatorVerb::Storage(ref verb) => storage::check_confirmed(desk, verb)?,
+        OperatorVerb::Templates(ref verb) => may_change = verb.changes(),
         OperatorVerb::Requests(_)
         | OperatorVerb::Machines(_)
-        | OperatorVerb::Events(_)
-        | OperatorVerb::Templates(_)
         | OperatorVerb::Import(_)
+        | OperatorVerb::Reconcile(_) => may_change = true,
+        OperatorVerb::Events(_)
+        | OperatorVerb::Metrics(_)
         | OperatorVerb::Resources(_)
-        | OperatorVerb::Providers(_)
-        | OperatorVerb::Reconcile(_) => {}
+        | OperatorVerb::Providers(_) => {}
     }
-    if let OperatorVerb::Templates(TemplatesVerb::Update(_)) = &verb {
+    let options = match &verb {
         // Its --set names fields of the template too.
-        let settings = desk.options.settings.iter().filter(|(key, _)| desk.composition.is_setting(key));
-        let options = StartOptions { settings: settings.cloned().collect(), ..desk.options.clone() };
-        return start_and_wait(verb, &Desk::new(desk.composition, &options, desk.screen));
-    }
-    start_and_wait(verb, desk)
-}
-
-fn start_and_wait<C: Composition>(verb: OperatorVerb, desk: &Desk<'_, C>) -> Result<Report, Ended> {
+        OperatorVerb::Templates(TemplatesVerb::Update(_)) => {
+            let settings = desk.options.settings.iter().filter(|(key, _)| desk.composition.is_setting(key));
+            &StartOptions { settings: settings.cloned().collect(), ..desk.options.clone() }
+        }
+        _ => desk.options,
+    };
+    let desk = &Desk::new(desk.composition, options, desk.screen);
     let started = desk.start()?;
-    wait(carry_out(verb, desk, App::of(&started))).map_err(Ended::failed)?
+    let report = wait(carry_out(verb, desk, App::of(&started))).map_err(Ended::failed);
+    // However long the verb waited, what comes after the answer has its own time.
+    let budget = started.budget.anew();
+    *left = may_change.then_some(Started { budget, ..started });
+    report?
 }
 
 /// Does what takes the composed application.
@@ -143,12 +173,13 @@ async fn carry_out<C: Composition>(
         OperatorVerb::Requests(verb) => requests::run(desk, app, verb).await,
         OperatorVerb::Machines(verb) => machines::run(desk, app, verb).await,
         OperatorVerb::Events(verb) => events::run(desk, app, verb).await,
+        OperatorVerb::Metrics(args) => metrics::run(app, args).await,
         OperatorVerb::Templates(verb) => templates::run(desk, app, verb).await,
         OperatorVerb::Resources(verb) => resources::run(app, verb).await,
         OperatorVerb::Providers(verb) => provider::run(app, verb).await,
         OperatorVerb::Config(verb) => config::run(desk, verb),
         OperatorVerb::Completions(args) => Ok(about::completions(&args)),
-        OperatorVerb::Doctor(args) => doctor::run(desk, args),
+        OperatorVerb::Doctor(args) => doctor::run(desk, &args),
         OperatorVerb::Init(args) => init::run(desk, *args),
         OperatorVerb::Version => Ok(about::version()),
         OperatorVerb::Reference => Ok(about::reference()),

@@ -147,7 +147,7 @@ fn info(report: &StoreReport) -> Report {
     })
 }
 
-fn check(report: &StoreReport) -> Value {
+pub(super) fn check(report: &StoreReport) -> Value {
     json!({
         "strategy": report.strategy,
         "path": shown(&report.path),

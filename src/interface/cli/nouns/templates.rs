@@ -110,6 +110,13 @@ the template would be refused is refused, and nothing is written.")]
     Refresh,
 }
 
+impl TemplatesVerb {
+    /// Returns whether it changes the template file, of which events tell.
+    pub(super) const fn changes(&self) -> bool {
+        matches!(self, Self::Create(_) | Self::Update(_) | Self::Delete(_))
+    }
+}
+
 /// Does what `verb` says and returns what to print.
 pub(super) async fn run<C: Composition>(
     desk: &Desk<'_, C>,
@@ -223,7 +230,7 @@ fn is_unset(value: &Value) -> bool {
     }
 }
 
-fn judged(review: &TemplateReview) -> Report {
+pub(super) fn judged(review: &TemplateReview) -> Report {
     let mut table = Table::new(&[Column::elastic("TEMPLATE"), Column::fixed("VERDICT"), Column::elastic("WHY")], "");
     let mut documents = Vec::new();
     let notes_of = |id: &str| -> Vec<&str> {
