@@ -150,7 +150,9 @@ async fn everything_that_templates_name_is_asked_for_at_once_and_held_against_wh
     );
     assert!(findings[1].2.contains("subnet-2") && findings[3].2.contains("ec2:DescribeKeyPairs"), "{findings:?}");
     assert!(findings[4].2.contains("m7i.large in eu-west-1b"), "{findings:?}");
-    assert_eq!(fake.actions().iter().filter(|action| *action == "DescribeSubnets").count(), 1);
+    let asked =
+        |seen: &crate::providers::aws::fake::Seen| seen.action() == "DescribeSubnets" && seen.get("DryRun").is_none();
+    assert_eq!(fake.seen().iter().filter(|seen| asked(seen)).count(), 1);
 }
 
 #[tokio::test]
