@@ -144,13 +144,13 @@ async fn whoever_fails_is_left_alone_longer_each_time_and_then_told_of_everythin
     let notifier = notifier(&world, &office);
     let tried = || office.tries.swap(0, Ordering::SeqCst);
     world.running(1).await;
-    let mut tries = Vec::new();
+    let mut counts = Vec::new();
     for seconds in [0, 29, 1, 59, 1, 119, 1] {
         world.clock.pass(seconds);
         notifier.deliver(PASSING).await.unwrap();
-        tries.push(tried());
+        counts.push(tried());
     }
-    assert_eq!(tries, [2, 0, 1, 0, 1, 0, 1], "30, 60 and 120 seconds are left between");
+    assert_eq!(counts, [2, 0, 1, 0, 1, 0, 1], "30, 60 and 120 seconds are left between");
     assert_eq!(office.took("command"), all(&world), "the others do not wait for it");
     let report = notifier.look().await.unwrap().remove(0);
     assert_eq!((report.standing.failures, report.waiting), (4, all(&world).len()));

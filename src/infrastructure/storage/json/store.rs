@@ -78,6 +78,26 @@ enum Kept {
     Whole(Arc<StoreState>),
 }
 
+impl Kept {
+    fn next_sequence(&self) -> u64 {
+        match self {
+            Self::Whole(state) => state.next_sequence,
+            Self::Text(text) => text.next_sequence(),
+        }
+    }
+
+    /// Returns up to `limit` events after `sequence`, oldest first.
+    fn events_after(&self, sequence: u64, limit: usize) -> Result<Vec<EventEnvelope>, Damage> {
+        if sequence.saturating_add(1) >= self.next_sequence() {
+            return Ok(Vec::new());
+        }
+        match self {
+            Self::Whole(state) => Ok(state.undelivered(sequence, limit)),
+            Self::Text(text) => text.undelivered(sequence, limit),
+        }
+    }
+}
+
 impl JsonStore {
     /// Returns the store of this work folder. Nothing is read or made yet.
     pub fn new(work_dir: impl Into<PathBuf>, lock_timeout: Duration, retention: Duration) -> Self {
@@ -292,7 +312,7 @@ impl Listings for JsonStore {
     }
 
     async fn census(&self) -> Result<Census, StorageError> {
-        Ok(self.load(Events::Skipped)?.census())
+        self.ask(&[(Part::Requests, &all), (Part::Machines, &all)], StoreState::census)
     }
 }
 
@@ -300,18 +320,8 @@ impl Listings for JsonStore {
 impl Outbox for JsonStore {
     async fn undelivered(&self, limit: usize) -> Result<Vec<EventEnvelope>, StorageError> {
         let kept = self.load()?;
-        let next = match &kept {
-            Kept::Whole(state) => state.next_sequence,
-            Kept::Text(text) => text.next_sequence(),
-        };
-        let delivered = cursor::read(&folder::path_in(&self.work_dir, DELIVERED)?, next);
-        if delivered.saturating_add(1) >= next {
-            return Ok(Vec::new());
-        }
-        match kept {
-            Kept::Whole(state) => Ok(state.undelivered(delivered, limit)),
-            Kept::Text(text) => text.undelivered(delivered, limit).map_err(|damage| self.damaged(&damage)),
-        }
+        let delivered = cursor::read(&folder::path_in(&self.work_dir, DELIVERED)?, kept.next_sequence());
+        kept.events_after(delivered, limit).map_err(|damage| self.damaged(&damage))
     }
 
     async fn acknowledge(&self, sequence: u64) -> Result<(), StorageError> {
@@ -323,14 +333,11 @@ impl Outbox for JsonStore {
     }
 
     async fn events_after(&self, sequence: u64, limit: usize) -> Result<Vec<EventEnvelope>, StorageError> {
-        if sequence.saturating_add(1) >= self.load(Events::Skipped)?.next_sequence {
-            return Ok(Vec::new());
-        }
-        Ok(self.load(Events::Read)?.undelivered(sequence, limit))
+        self.load()?.events_after(sequence, limit).map_err(|damage| self.damaged(&damage))
     }
 
     async fn last_sequence(&self) -> Result<u64, StorageError> {
-        Ok(self.load(Events::Skipped)?.next_sequence.saturating_sub(1))
+        Ok(self.load()?.next_sequence().saturating_sub(1))
     }
 }
 
