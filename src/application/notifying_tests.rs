@@ -142,13 +142,13 @@ async fn whoever_fails_is_left_alone_longer_each_time_and_then_told_of_everythin
     let world = World::new();
     let office = Office::of(&[("webhook", Manner::Refuses, &[]), ("command", Manner::Takes, &[])]);
     let notifier = notifier(&world, &office);
-    let tried = || office.tries.swap(0, Ordering::SeqCst);
+    let so_far = || office.tries.swap(0, Ordering::SeqCst);
     world.running(1).await;
     let mut tries = Vec::new();
     for seconds in [0, 29, 1, 59, 1, 119, 1] {
         world.clock.pass(seconds);
         notifier.deliver(PASSING).await.unwrap();
-        tries.push(tried());
+        tries.push(so_far());
     }
     assert_eq!(tries, [2, 0, 1, 0, 1, 0, 1], "30, 60 and 120 seconds are left between");
     assert_eq!(office.took("command"), all(&world), "the others do not wait for it");

@@ -207,7 +207,7 @@ mod tests {
             r#"{"events": {"webhook": {"url": "https://hooks.example/services/T0/canary-path",
             "header": "X: canary-header"}}, "odd": }"#,
         );
-        put("testinstprov_templates.json", r##"{"templates": [{"userData": "k=canary-data"}]}"##);
+        put("testinstprov_templates.json", r#"{"templates": [{"userData": "k=canary-data"}]}"#);
         let path = folder.path().to_str().unwrap();
         let secrets = secrets(&[("HOSTFACTORY_CONFIG_DIR", path), ("HOSTFACTORY_WORK_DIR", path)]);
         let clean = secrets.removed_from("services/T0/canary-path and X: canary-header and k=canary-data");

@@ -78,6 +78,15 @@ enum Kept {
     Whole(Arc<StoreState>),
 }
 
+impl Kept {
+    fn next_sequence(&self) -> u64 {
+        match self {
+            Self::Whole(state) => state.next_sequence,
+            Self::Text(text) => text.next_sequence(),
+        }
+    }
+}
+
 impl JsonStore {
     /// Returns the store of this work folder. Nothing is read or made yet.
     pub fn new(work_dir: impl Into<PathBuf>, lock_timeout: Duration, retention: Duration) -> Self {
@@ -292,26 +301,16 @@ impl Listings for JsonStore {
     }
 
     async fn census(&self) -> Result<Census, StorageError> {
-        Ok(self.load(Events::Skipped)?.census())
+        self.ask(&[(Part::Requests, &|_| true), (Part::Machines, &|_| true)], StoreState::census)
     }
 }
 
 #[async_trait]
 impl Outbox for JsonStore {
     async fn undelivered(&self, limit: usize) -> Result<Vec<EventEnvelope>, StorageError> {
-        let kept = self.load()?;
-        let next = match &kept {
-            Kept::Whole(state) => state.next_sequence,
-            Kept::Text(text) => text.next_sequence(),
-        };
+        let next = self.load()?.next_sequence();
         let delivered = cursor::read(&folder::path_in(&self.work_dir, DELIVERED)?, next);
-        if delivered.saturating_add(1) >= next {
-            return Ok(Vec::new());
-        }
-        match kept {
-            Kept::Whole(state) => Ok(state.undelivered(delivered, limit)),
-            Kept::Text(text) => text.undelivered(delivered, limit).map_err(|damage| self.damaged(&damage)),
-        }
+        self.events_after(delivered, limit).await
     }
 
     async fn acknowledge(&self, sequence: u64) -> Result<(), StorageError> {
@@ -323,14 +322,15 @@ impl Outbox for JsonStore {
     }
 
     async fn events_after(&self, sequence: u64, limit: usize) -> Result<Vec<EventEnvelope>, StorageError> {
-        if sequence.saturating_add(1) >= self.load(Events::Skipped)?.next_sequence {
-            return Ok(Vec::new());
+        match self.load()? {
+            kept if sequence.saturating_add(1) >= kept.next_sequence() => Ok(Vec::new()),
+            Kept::Whole(state) => Ok(state.undelivered(sequence, limit)),
+            Kept::Text(text) => text.undelivered(sequence, limit).map_err(|damage| self.damaged(&damage)),
         }
-        Ok(self.load(Events::Read)?.undelivered(sequence, limit))
     }
 
     async fn last_sequence(&self) -> Result<u64, StorageError> {
-        Ok(self.load(Events::Skipped)?.next_sequence.saturating_sub(1))
+        Ok(self.load()?.next_sequence().saturating_sub(1))
     }
 }
 
