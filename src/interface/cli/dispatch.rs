@@ -43,22 +43,17 @@ pub fn run<C: Composition>(args: impl IntoIterator<Item = OsString>, composition
             Exit::Failed
         }
     };
-    if let Some(app) = left {
+    if let Some(app) = &left {
         conclude(composition, app);
     }
     exit.into()
 }
 
 /// Does what comes after the answer; whatever happens in it changes nothing any more.
-fn conclude<C: Composition>(composition: &C, app: Started<C::Module>) {
-    let done = guarded(move || {
-        let commands = App::of(&app).commands();
-        if commands.has_conclusion() {
-            // Nothing is left to tell anybody that the runtime could not be built.
-            let _ = wait(commands.conclude());
-        }
-        // The store is closed properly.
-        drop(app);
+fn conclude<C: Composition>(composition: &C, app: &Started<C::Module>) {
+    let done = guarded(|| {
+        // Nothing is left to tell anybody that the runtime could not be built.
+        let _ = wait(App::of(app).commands().conclude());
     });
     if let Err(panic) = done {
         composition.log_failure(&panic);
@@ -71,7 +66,15 @@ pub(super) fn answer<C: Composition>(
     composition: &C,
     left: &mut Option<Started<C::Module>>,
 ) -> (Exit, Output) {
-    guarded(|| perform(args, composition, left)).unwrap_or_else(|panic| {
+    let answered = guarded(|| {
+        let answered = perform(args, composition, left);
+        // Where nothing comes after the answer, the store is closed before it.
+        if left.as_ref().is_some_and(|app| !App::of(app).commands().has_conclusion()) {
+            *left = None;
+        }
+        answered
+    });
+    answered.unwrap_or_else(|panic| {
         composition.log_failure(&panic);
         let text = "an internal error stopped the call; standard error and the log say where";
         (Exit::Failed, Output::Failure(Failure::new(text)))
