@@ -76,7 +76,9 @@ impl Meter<'_> {
         tally.go_back_to(last);
         loop {
             let events = self.store.events_after(tally.sequence, PAGE).await?;
-            events.iter().for_each(|event| tally.take(event));
+            for event in &events {
+                tally.take(event);
+            }
             if events.len() < PAGE {
                 return Ok(last);
             }

@@ -94,7 +94,7 @@ mod tests {
 
     use super::*;
 
-    fn attempt(state: Value) -> Value {
+    fn attempt(state: &Value) -> Value {
         let mut attempt = json!({ "number": 1, "pool": { "instanceType": "m6i.large", "subnet": null, "priceType": "spot" },
             "count": 3, "token": "a".repeat(64), "recordedAt": 7 });
         attempt.as_object_mut().unwrap().extend(state.as_object().unwrap().clone());
@@ -110,7 +110,7 @@ mod tests {
             json!({ "state": "launched", "hosts": 2, "resource": null, "refusals": refusals }),
             json!({ "state": "failed", "class": "quota", "code": null, "message": "too many" }),
         ] {
-            let read: Attempt = serde_json::from_value(attempt(state.clone())).unwrap();
+            let read: Attempt = serde_json::from_value(attempt(&state)).unwrap();
             let written = serde_json::to_value(&read).unwrap();
             assert!(state.as_object().unwrap().iter().all(|(name, value)| written[name] == *value), "{written}");
             assert_eq!((read.pools.len(), serde_json::from_value(written).unwrap()), (1, read));
@@ -126,7 +126,7 @@ mod tests {
             (json!({ "state": "failed", "class": "quota" }), "message"),
             (json!({ "state": "failed", "message": "too many" }), "class"),
         ] {
-            let error = serde_json::from_value::<Attempt>(attempt(state)).unwrap_err().to_string();
+            let error = serde_json::from_value::<Attempt>(attempt(&state)).unwrap_err().to_string();
             assert!(error.contains(&format!("missing field `{lacking}`")), "{error}");
         }
     }

@@ -65,7 +65,8 @@ fn kill_all(child: &Child) {
 #[cfg(not(unix))]
 fn kill_all(_: &Child) {}
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -83,7 +84,7 @@ mod tests {
         (run(&path, b"{\"events\": []}", within).await, folder)
     }
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     #[tokio::test]
     async fn the_document_comes_on_standard_input() {

@@ -29,7 +29,8 @@ pub(super) async fn told<M: Catalogue>(app: App<'_, M>) -> Vec<Section> {
     let filter = EventFilter { limit: MOST, ..EventFilter::default() };
     let events = app.anew().queries().ask(ListEvents { filter, within: Some(DAYS) }).await;
     let lines = |events: crate::application::queries::Listed<_>| {
-        events.entries.iter().map(|event| format!("{}\n", words::event(event, None))).collect::<String>()
+        let lines = events.entries.iter().map(|event| words::event(event, None).to_string());
+        lines.flat_map(|line| [line, "\n".to_owned()]).collect::<String>()
     };
     let metrics = app.anew().commands().dispatch(TakeMetrics { publish: Publish::Nowhere }).await;
     let review = app.anew().queries().ask(ReviewTemplates { file: None }).await;

@@ -77,17 +77,12 @@ pub(super) fn findings(sinks: &[SinkReport]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for sink in sinks {
         let name = format!("receiver of events: {}", sink.profile.name);
-        match complaint(sink) {
-            Some(why) => {
-                let found = format!("{}: {why}; {} events wait", sink.profile.target, sink.waiting);
-                findings.push(Finding::warning(name.clone(), found, mend));
-            }
-            None => {
-                let found =
-                    format!("{}: {} taken, {} wait", sink.profile.target, sink.standing.delivered, sink.waiting);
-                findings.push(Finding::good(name.clone(), found));
-            }
-        }
+        let target = &sink.profile.target;
+        findings.push(if let Some(why) = complaint(sink) {
+            Finding::warning(name.clone(), format!("{target}: {why}; {} events wait", sink.waiting), mend)
+        } else {
+            Finding::good(name.clone(), format!("{target}: {} taken, {} wait", sink.standing.delivered, sink.waiting))
+        });
         if sink.standing.missed > 0 {
             let found = format!("{} events were forgotten before it was told of them", sink.standing.missed);
             let mend = "raise events.retentionHours, so that they are kept for as long as it may be away";
