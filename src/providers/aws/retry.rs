@@ -132,8 +132,11 @@ where
         if time.is_zero() {
             return Err(ProviderError::new(operation, FailureClass::Network, "no time is left to ask AWS"));
         }
+        let begun = gate.clock.now();
         let error = match tokio::time::timeout(time, send_once()).await {
             Ok(Ok(answer)) => {
+                let ms = gate.clock.now().as_millis().saturating_sub(begun.as_millis());
+                debug!(operation, number, ms, "AWS call answered");
                 if asks_for_pause(&answer) {
                     gate.limiter.slow_down(call).await;
                 } else {
