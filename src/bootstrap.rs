@@ -46,14 +46,14 @@ use crate::infrastructure::config::{
 use crate::infrastructure::ids::RandomIds;
 use crate::infrastructure::instance_types::{KnownInstanceTypes, KnownInstanceTypesParameters};
 use crate::infrastructure::notify::Others;
-use crate::infrastructure::prices::{KnownPrices, KnownPricesParameters};
+use crate::infrastructure::prices::KnownPrices;
 use crate::infrastructure::storage::{
-    FileInstallation, FileInstallationParameters, FileMover, FileMoverParameters, FileNotebook, FileNotebookParameters,
-    JsonKeeper, JsonKeeperParameters, JsonStore, JsonStoreParameters, migrated_to,
+    FileInstallation, FileMover, FileNotebook, FileNotebookParameters, JsonKeeper, JsonKeeperParameters, JsonStore,
+    JsonStoreParameters, migrated_to,
 };
 #[cfg(feature = "sqlite")]
 use crate::infrastructure::storage::{SqliteKeeper, SqliteStore};
-use crate::infrastructure::takeover::{FileReader, FileReaderParameters};
+use crate::infrastructure::takeover::FileReader;
 use crate::infrastructure::telemetry::{self, AuditLog};
 use crate::infrastructure::{bundle, checkup};
 use crate::interface::chain::Chain;
@@ -212,25 +212,10 @@ fn compose(settings: &Settings) -> Result<App, StartError> {
         .with_component_parameters::<FileCatalogue>(FileCatalogue::parameters(settings))
         .with_component_parameters::<FileEditor>(FileEditor::parameters(settings))
         .with_component_parameters::<KnownInstanceTypes>(KnownInstanceTypesParameters { work_dir: work.clone() })
-        .with_component_parameters::<KnownPrices>(KnownPricesParameters {
-            folder: settings.folders.config.clone(),
-            region: settings.aws.region.clone().unwrap_or_default(),
-        })
-        .with_component_parameters::<FileInstallation>(FileInstallationParameters {
-            work_dir: work.clone(),
-            configured: settings.installation_id.clone(),
-        })
-        .with_component_parameters::<FileReader>(FileReaderParameters {
-            config_dir: settings.folders.config.clone(),
-            work_dir: work.clone(),
-        })
-        .with_component_parameters::<FileMover>(FileMoverParameters {
-            work_dir: work.clone(),
-            lock_timeout: timeout,
-            in_force,
-            configured: (settings.storage.strategy, strategy_origin(settings)),
-            installation: settings.installation_id.clone(),
-        })
+        .with_component_parameters::<KnownPrices>(KnownPrices::parameters(settings))
+        .with_component_parameters::<FileInstallation>(FileInstallation::parameters(settings))
+        .with_component_parameters::<FileReader>(FileReader::parameters(settings))
+        .with_component_parameters::<FileMover>(FileMover::parameters(settings, in_force, strategy_origin(settings)))
         .with_component_parameters::<Others>(Others::parameters(settings))
         .with_component_parameters::<FileNotebook>(FileNotebookParameters { work_dir: work.clone() })
         .with_component_parameters::<Simulation>(SimulationParameters { settings: settings.simulated.clone() })

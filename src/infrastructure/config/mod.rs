@@ -4,6 +4,7 @@
 //! Invariants: nothing is written here but the work folder that Host Factory's global variables imply; no call asks a
 //! cloud; no secret shows in an error or in `Debug`.
 
+mod address;
 mod document;
 mod edit;
 mod env;

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::address::masked;
 use super::folders::{FolderOptions, Folders};
-use super::keys::{KEYS, Kind, Setting, masked};
+use super::keys::{KEYS, Kind, Setting};
 use super::layers::Layers;
 use super::sinks::SinkSettings;
 use super::templates::{Dialect, TemplateSettings};

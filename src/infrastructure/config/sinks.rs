@@ -5,7 +5,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::keys::masked;
+use super::address::masked;
 use super::layers::Layers;
 use crate::application::settings::AwsSettings;
 use crate::domain::delivery::Wanted;

@@ -11,6 +11,7 @@ use shaku::Component;
 
 use super::table;
 use crate::application::ports::{PriceTable, Prices, Usd};
+use crate::infrastructure::config::Settings;
 use crate::infrastructure::files;
 
 const FILE: &str = "prices.tsv";
@@ -40,6 +41,14 @@ struct Own {
 }
 
 impl KnownPrices {
+    /// Returns the parameters of this component for the settings in force.
+    pub fn parameters(settings: &Settings) -> KnownPricesParameters {
+        KnownPricesParameters {
+            folder: settings.folders.config.clone(),
+            region: settings.aws.region.clone().unwrap_or_default(),
+        }
+    }
+
     /// Returns the prices of this region known in this configuration folder.
     pub fn new(folder: impl Into<PathBuf>, region: impl Into<String>) -> Self {
         Self { folder: folder.into(), region: region.into(), own: OnceLock::new() }

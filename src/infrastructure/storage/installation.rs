@@ -12,6 +12,7 @@ use super::folder;
 use crate::application::StorageError;
 use crate::application::ports::Installation;
 use crate::domain::{Digest, InstallationId};
+use crate::infrastructure::config::Settings;
 use crate::infrastructure::{files, ids};
 
 const FILE: &str = "installation_id";
@@ -32,6 +33,14 @@ pub struct FileInstallation {
 }
 
 impl FileInstallation {
+    /// Returns the parameters of this component for the settings in force.
+    pub fn parameters(settings: &Settings) -> FileInstallationParameters {
+        FileInstallationParameters {
+            work_dir: settings.folders.work.clone(),
+            configured: settings.installation_id.clone(),
+        }
+    }
+
     /// Returns the installation with this work folder, under the `configured` id if there is one.
     pub fn new(work_dir: impl Into<PathBuf>, configured: Option<InstallationId>) -> Self {
         Self { work_dir: work_dir.into(), configured, known: OnceLock::new() }

@@ -23,6 +23,7 @@ use crate::application::ports::{Archive, Contents, Moved, Present, StoreMover};
 use crate::application::settings::StorageStrategy;
 use crate::application::{StorageError, progress};
 use crate::domain::{InstallationId, Timestamp};
+use crate::infrastructure::config::Settings;
 use crate::infrastructure::files;
 use crate::infrastructure::lock::FileLock;
 
@@ -85,6 +86,18 @@ pub struct FileMover {
 }
 
 impl FileMover {
+    /// Returns the parameters of this component, for the settings and the strategy in force, and
+    /// where the strategy is configured.
+    pub fn parameters(settings: &Settings, in_force: StorageStrategy, origin: String) -> FileMoverParameters {
+        FileMoverParameters {
+            work_dir: settings.folders.work.clone(),
+            lock_timeout: settings.storage.lock_timeout,
+            in_force,
+            configured: (settings.storage.strategy, origin),
+            installation: settings.installation_id.clone(),
+        }
+    }
+
     /// Returns the mover of this work folder's stores.
     pub fn new(work_dir: impl Into<PathBuf>, lock_timeout: Duration, in_force: StorageStrategy) -> Self {
         let configured = (in_force, "default".to_owned());

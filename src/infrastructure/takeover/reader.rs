@@ -12,6 +12,7 @@ use super::{database, ibm, survey};
 use crate::application::ports::{Flavour, ForeignPlace, ForeignReader, Found, InstanceTypes, Section};
 use crate::domain::DomainError;
 use crate::infrastructure::config;
+use crate::infrastructure::config::Settings;
 
 /// Reads installations from their folders.
 #[derive(Component)]
@@ -36,6 +37,11 @@ struct Files {
 }
 
 impl FileReader {
+    /// Returns the parameters of this component for the settings in force.
+    pub fn parameters(settings: &Settings) -> FileReaderParameters {
+        FileReaderParameters { config_dir: settings.folders.config.clone(), work_dir: settings.folders.work.clone() }
+    }
+
     /// Returns a reader that knows our own folders.
     pub fn new(types: Arc<dyn InstanceTypes>, config_dir: PathBuf, work_dir: PathBuf) -> Self {
         Self { types, config_dir, work_dir }
