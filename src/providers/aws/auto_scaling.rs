@@ -167,7 +167,7 @@ impl Fulfilment for AutoScaling {
             Ok(user_data) => user_data,
             Err(error) => return self.recall(launch).await?.ok_or(error),
         };
-        let sources = Sources::of(&frozen, launch.attempt, user_data.as_ref(), Tagging::ByTheGroup);
+        let sources = Sources::of(&frozen, launch.attempt, user_data.as_ref(), Tagging::Group);
         let name = name_of(launch.attempt, &frozen);
         let call = group_creation::of_attempt(clients, &name, launch.attempt, launch.plan, &frozen, &sources);
         sources.ensure(clients, self.policy()).await?;

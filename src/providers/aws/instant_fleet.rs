@@ -159,7 +159,7 @@ impl Fulfilment for InstantFleet {
             // The attempt may have been sent before the script changed.
             Err(error) => return self.launched_before(clients, launch, error).await,
         };
-        let sources = Sources::of(&frozen, launch.attempt, user_data.as_ref(), Tagging::ByTheCall);
+        let sources = Sources::of(&frozen, launch.attempt, user_data.as_ref(), Tagging::Call);
         let mut outcome = self.send(clients, launch, &frozen, &sources).await;
         let lacks_template = match &outcome {
             Err(error) => error.class == FailureClass::Gone,

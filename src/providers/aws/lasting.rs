@@ -39,6 +39,18 @@ const VALID_FOR: Duration = Duration::from_hours(1);
 /// Between two looks at a fleet that is being changed.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
+/// How far a fleet has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Activity {
+    /// It goes on.
+    #[default]
+    Filling,
+    /// It has everything.
+    Fulfilled,
+    /// It cannot launch at present.
+    Failing,
+}
+
 /// A fleet as it stands.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
@@ -49,10 +61,7 @@ pub(super) struct Standing {
     pub(super) launches: bool,
     /// Whether its target is being changed.
     pub(super) changing: bool,
-    /// Whether it has everything.
-    pub(super) fulfilled: bool,
-    /// Whether it cannot launch at present.
-    pub(super) failing: bool,
+    pub(super) activity: Activity,
     pub(super) made_at: Option<DateTime>,
     pub(super) target: Option<i32>,
     pub(super) on_demand_target: i32,
@@ -127,7 +136,7 @@ async fn make<S: Service>(
         // The attempt may have been sent before the script changed.
         Err(error) => return find::<S>(source, launch).await?.ok_or(error),
     };
-    let sources = Sources::of(&frozen, launch.attempt, user_data.as_ref(), Tagging::ByTheTemplate);
+    let sources = Sources::of(&frozen, launch.attempt, user_data.as_ref(), Tagging::Template);
     let lasts = launch.plan.fill_seconds.map_or(VALID_FOR, Duration::from_secs);
     let until = DateTime::from_secs(launch.attempt.recorded_at.after(lasts).as_seconds());
     let (attempt, plan) = (launch.attempt, launch.plan);
@@ -178,7 +187,7 @@ async fn look<S: Service>(source: &dyn ClientSource, id: &str) -> Result<Option<
 /// Tells how far a fleet has come; what it could not launch is in its history alone (4.4), told here each cause once.
 async fn progress<S: Service>(source: &dyn ClientSource, id: &str) -> Result<Progress, ProviderError> {
     let Some(found) = look::<S>(source, id).await? else { return Ok(Progress { over: true, refusals: Vec::new() }) };
-    if found.launches && found.fulfilled {
+    if found.launches && found.activity == Activity::Fulfilled {
         return Ok(Progress { over: false, refusals: Vec::new() });
     }
     let since = found.made_at.unwrap_or_else(|| DateTime::from_secs(0));
@@ -192,7 +201,7 @@ async fn progress<S: Service>(source: &dyn ClientSource, id: &str) -> Result<Pro
     }
     // A shortage may pass; what is wrong with the request stays wrong however long the fleet tries.
     let hopeless = refusals.iter().any(|refusal| refusal.class.verdict() == AttemptVerdict::Final);
-    Ok(Progress { over: !found.launches || (found.failing && hopeless), refusals })
+    Ok(Progress { over: !found.launches || (found.activity == Activity::Failing && hopeless), refusals })
 }
 
 /// Removes the record of a fleet, and before it the launch template that was made for its request: who dies in between leaves

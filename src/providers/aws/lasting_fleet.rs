@@ -8,7 +8,7 @@ use aws_smithy_types::DateTime;
 
 use super::client::Clients;
 use super::error::{explained, incomplete, provider_error};
-use super::lasting::{Order, Service, Standing};
+use super::lasting::{Activity, Order, Service, Standing};
 use super::overlay::Overlay;
 use super::retry::{self, Policy};
 use super::{fleet, observation};
@@ -37,8 +37,11 @@ fn standing(fleet: FleetData) -> Option<Standing> {
                 Some(FleetStateCode::Submitted | FleetStateCode::Active | FleetStateCode::Modifying) | None
             ),
         changing: fleet.fleet_state == Some(FleetStateCode::Modifying),
-        fulfilled: fleet.activity_status == Some(FleetActivityStatus::Fulfilled),
-        failing: fleet.activity_status == Some(FleetActivityStatus::Error),
+        activity: match fleet.activity_status {
+            Some(FleetActivityStatus::Fulfilled) => Activity::Fulfilled,
+            Some(FleetActivityStatus::Error) => Activity::Failing,
+            _ => Activity::Filling,
+        },
         made_at: fleet.create_time,
         target: target.and_then(TargetCapacitySpecification::total_target_capacity),
         on_demand_target: target.and_then(TargetCapacitySpecification::on_demand_target_capacity).unwrap_or(0),

@@ -50,12 +50,12 @@ pub(super) const VERSION: &str = "1";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tagging {
     /// The call that launches them, so that requests can share the template.
-    ByTheCall,
+    Call,
     /// A group, which does not tag what hangs on its hosts: that the template does, with all but the request's own tag, so
     /// that requests can share it (`aws-semantics.md` 6.1).
-    ByTheGroup,
+    Group,
     /// The template, which then belongs to one request.
-    ByTheTemplate,
+    Template,
 }
 
 /// A launch template as it is to be.
@@ -80,14 +80,14 @@ impl OwnTemplate {
     ) -> Self {
         let owner = frozen.tags.get(tags::OWNER).cloned().unwrap_or_default();
         let tags = match tagging {
-            Tagging::ByTheTemplate => frozen.tags.clone(),
-            Tagging::ByTheGroup => frozen
+            Tagging::Template => frozen.tags.clone(),
+            Tagging::Group => frozen
                 .tags
                 .iter()
                 .filter(|(key, _)| *key != tags::REQUEST)
                 .map(|(k, v)| (k.clone(), v.clone()))
                 .collect(),
-            Tagging::ByTheCall => BTreeMap::from([(tags::OWNER.to_owned(), owner.clone())]),
+            Tagging::Call => BTreeMap::from([(tags::OWNER.to_owned(), owner.clone())]),
         };
         // Everything that decides about the data, and nothing else.
         let content = FrozenParameters {
@@ -103,10 +103,10 @@ impl OwnTemplate {
         // Serialising these plain structs cannot fail; an empty text would only cost a shared name.
         let text = serde_json::to_string(&content).unwrap_or_default();
         let digest = match tagging {
-            Tagging::ByTheGroup => Digest::of(&[&text, "group"]),
-            Tagging::ByTheCall | Tagging::ByTheTemplate => Digest::of(&[&text]),
+            Tagging::Group => Digest::of(&[&text, "group"]),
+            Tagging::Call | Tagging::Template => Digest::of(&[&text]),
         };
-        let of_request = if tagging == Tagging::ByTheTemplate { OF_REQUEST } else { "" };
+        let of_request = if tagging == Tagging::Template { OF_REQUEST } else { "" };
         let name = format!("{PREFIX}{owner}-{}{of_request}", digest.as_str().get(..32).unwrap_or_default());
         let overlay = Overlay(content.native.launch_template.clone());
         Self { name, data: data(&content, cpu, user_data, tagging), tags, overlay }
@@ -260,9 +260,9 @@ fn data(
     let groups = Some(frozen.security_groups.clone()).filter(|groups| interfaces.is_empty() && !groups.is_empty());
     let mappings: Vec<_> = frozen.volumes.iter().map(mapping).collect();
     let tagged: &[ResourceType] = match tagging {
-        Tagging::ByTheCall => &[],
-        Tagging::ByTheGroup => &[ResourceType::Volume, ResourceType::NetworkInterface],
-        Tagging::ByTheTemplate => &[ResourceType::Instance, ResourceType::Volume, ResourceType::NetworkInterface],
+        Tagging::Call => &[],
+        Tagging::Group => &[ResourceType::Volume, ResourceType::NetworkInterface],
+        Tagging::Template => &[ResourceType::Instance, ResourceType::Volume, ResourceType::NetworkInterface],
     };
     let specifications = tagged.iter().map(|resource| {
         let tags = Some(listed(&frozen.tags));

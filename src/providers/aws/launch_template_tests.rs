@@ -61,7 +61,7 @@ async fn a_template_that_is_used_is_noted_anew_and_made_anew_under_another_token
         FakeAws::new(|_| Reply::ok("<CreateLaunchTemplateResponse><launchTemplate/></CreateLaunchTemplateResponse>"));
     fake.clock.freeze();
     let frozen = FrozenParameters { schema: SCHEMA, ..FrozenParameters::default() };
-    let template = OwnTemplate::new(&frozen, &[], None, None, Tagging::ByTheCall);
+    let template = OwnTemplate::new(&frozen, &[], None, None, Tagging::Call);
     let source = fake.clients();
     let clients = source.clients().await.unwrap();
     let noted = || {
@@ -93,18 +93,18 @@ fn the_name_follows_from_the_content_and_from_nothing_else() {
         }
     };
     let name = |image, request, tagging| OwnTemplate::new(&frozen(image, request), &[], None, None, tagging).name;
-    let shared = name("ami-1", "req-1", Tagging::ByTheCall);
-    assert_eq!(shared, name("ami-1", "req-2", Tagging::ByTheCall), "requests share it");
-    assert_ne!(shared, name("ami-2", "req-1", Tagging::ByTheCall));
-    let own = name("ami-1", "req-1", Tagging::ByTheTemplate);
-    assert!(own.ends_with("-r") && own != name("ami-1", "req-2", Tagging::ByTheTemplate));
-    let of_groups = name("ami-1", "req-1", Tagging::ByTheGroup);
-    assert_eq!(of_groups, name("ami-1", "req-2", Tagging::ByTheGroup), "requests for groups share it too");
+    let shared = name("ami-1", "req-1", Tagging::Call);
+    assert_eq!(shared, name("ami-1", "req-2", Tagging::Call), "requests share it");
+    assert_ne!(shared, name("ami-2", "req-1", Tagging::Call));
+    let own = name("ami-1", "req-1", Tagging::Template);
+    assert!(own.ends_with("-r") && own != name("ami-1", "req-2", Tagging::Template));
+    let of_groups = name("ami-1", "req-1", Tagging::Group);
+    assert_eq!(of_groups, name("ami-1", "req-2", Tagging::Group), "requests for groups share it too");
     assert!(of_groups != shared && !of_groups.ends_with("-r"));
     let cpu = Cpu { cores: 2, threads_per_core: 1 };
-    let with_cpu = OwnTemplate::new(&frozen("ami-1", "req-1"), &[], Some(&cpu), None, Tagging::ByTheCall);
+    let with_cpu = OwnTemplate::new(&frozen("ami-1", "req-1"), &[], Some(&cpu), None, Tagging::Call);
     assert_ne!(shared, with_cpu.name);
     let priced = FrozenParameters { max_spot_price: Some("0.1".to_owned()), ..frozen("ami-1", "req-1") };
-    assert_eq!(shared, OwnTemplate::new(&priced, &[], None, None, Tagging::ByTheCall).name, "the call bears the price");
+    assert_eq!(shared, OwnTemplate::new(&priced, &[], None, None, Tagging::Call).name, "the call bears the price");
     assert!(shared.len() <= 128);
 }

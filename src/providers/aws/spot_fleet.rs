@@ -11,7 +11,7 @@ use aws_smithy_types::DateTime;
 use super::client::Clients;
 use super::error::{explained, incomplete, provider_error};
 use super::fleet::{self, Split};
-use super::lasting::{Order, Service, Standing};
+use super::lasting::{Activity, Order, Service, Standing};
 use super::launch_template::VERSION;
 use super::overlay::Overlay;
 use super::parameters::FrozenParameters;
@@ -115,8 +115,11 @@ fn standing(request: SpotFleetRequestConfig) -> Option<Standing> {
             Some(BatchState::Submitted | BatchState::Active | BatchState::Modifying) | None
         ),
         changing: request.spot_fleet_request_state == Some(BatchState::Modifying),
-        fulfilled: request.activity_status == Some(ActivityStatus::Fulfilled),
-        failing: request.activity_status == Some(ActivityStatus::Error),
+        activity: match request.activity_status {
+            Some(ActivityStatus::Fulfilled) => Activity::Fulfilled,
+            Some(ActivityStatus::Error) => Activity::Failing,
+            _ => Activity::Filling,
+        },
         made_at: request.create_time,
         target: data.and_then(SpotFleetRequestConfigData::target_capacity),
         on_demand_target: data.and_then(SpotFleetRequestConfigData::on_demand_target_capacity).unwrap_or(0),

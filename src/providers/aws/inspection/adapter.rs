@@ -55,6 +55,6 @@ impl Inspection for AwsInspection {
     }
 
     async fn discover(&self) -> Result<Option<Discovery>, ProviderError> {
-        discovery::of(self.clients.as_ref()).await.map(Some)
+        Box::pin(discovery::of(self.clients.as_ref())).await.map(Some)
     }
 }

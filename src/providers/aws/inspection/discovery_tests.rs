@@ -49,7 +49,7 @@ async fn what_is_there_is_told_with_what_people_call_it_and_a_list_that_is_refus
         "AmazonSSM.GetParameter" => Reply::ok(r#"{"Parameter": {"Value": "ami-9"}}"#),
         other => panic!("{other}"),
     });
-    let found = of(fake.clients().as_ref()).await.unwrap();
+    let found = Box::pin(of(fake.clients().as_ref())).await.unwrap();
     let vpcs = found.vpcs.unwrap();
     assert_eq!((vpcs[0].is_default, vpcs[0].name.as_deref()), (true, Some("grid")));
     assert_eq!(found.subnets.unwrap()[0].free, 200);
@@ -68,7 +68,7 @@ async fn what_is_there_is_told_with_what_people_call_it_and_a_list_that_is_refus
 #[tokio::test]
 async fn nobody_is_asked_twice_when_nobody_answers() {
     let fake = FakeAws::new(|_| Reply::Lost);
-    let error = of(fake.clients().as_ref()).await.unwrap_err();
+    let error = Box::pin(of(fake.clients().as_ref())).await.unwrap_err();
     assert_eq!((error.operation.as_str(), error.class), ("DescribeVpcs", FailureClass::Network));
     assert_eq!(fake.actions(), ["DescribeVpcs"]);
 }

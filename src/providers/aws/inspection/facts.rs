@@ -2,6 +2,7 @@
 //!
 //! Ids are asked for by filters: a call that names an id which is not there fails as a whole.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use aws_sdk_ec2::types::{Image as Ami, InstanceTypeOffering, KeyPairInfo, LocationType, SecurityGroup, Subnet};
@@ -66,11 +67,10 @@ pub(super) async fn about(source: &dyn ClientSource, templates: &[Template]) -> 
         groups.extend(launch.security_groups.iter().cloned());
         keys.extend(launch.key_name.iter().cloned());
         types.extend(launch.instance_types.iter().map(|kind| kind.name.clone()));
-        if let Some(named) = &launch.launch_template {
-            let key = (named.id.clone(), named.version.clone());
-            if !launch_templates.contains_key(&key) {
-                launch_templates.insert(key, prepare::numbered(clients, policy, named).await.map(|_| ()));
-            }
+        if let Some(named) = &launch.launch_template
+            && let Entry::Vacant(place) = launch_templates.entry((named.id.clone(), named.version.clone()))
+        {
+            place.insert(prepare::numbered(clients, policy, named).await.map(|_| ()));
         }
     }
     Ok(Facts {

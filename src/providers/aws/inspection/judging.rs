@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_ec2::types::Subnet;
+use aws_sdk_ec2::types::{ImageState, Subnet};
 
 use super::facts::{Facts, GROUPS, IMAGES, KEYS, OFFERS, SUBNETS};
 use crate::application::ProviderError;
@@ -74,7 +74,7 @@ fn image(name: String, named: &Image, facts: &Facts) -> Finding {
             "correct imageId; an image of another region has another id, and one of another account must be shared";
         return Finding::failed(name, format!("there is no image {id} that this account may use in this region"), mend);
     };
-    match found.state().map(|state| state.as_str()) {
+    match found.state().map(ImageState::as_str) {
         None | Some("available") => Finding::good(name, shown),
         Some(state) => {
             Finding::failed(name, format!("image {id} is {state}"), "name an image that is available in imageId")

@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_ec2::types::Instance;
+use aws_sdk_ec2::types::{Instance, Reservation};
+use aws_sdk_servicequotas::types::ServiceQuota;
 
 use crate::application::ProviderError;
 use crate::application::ports::{Finding, InstanceTypes};
@@ -161,7 +162,7 @@ async fn quota(
         call.send().await.map_err(|error| provider_error(QUOTA, &error))
     })
     .await?;
-    let value = answer.quota().and_then(|quota| quota.value());
+    let value = answer.quota().and_then(ServiceQuota::value);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "no quota comes near the limits")]
     Ok(value.filter(|value| value.is_finite() && *value >= 0.0).map(|value| value as u64))
 }
@@ -180,7 +181,7 @@ async fn running(
         Ok((answer.reservations.unwrap_or_default(), answer.next_token))
     };
     each_page(clients, INSTANCES, policy, read, |reservations| {
-        for host in reservations.iter().flat_map(|one| one.instances()) {
+        for host in reservations.iter().flat_map(Reservation::instances) {
             let Some((key, size)) = counted(host, types) else { continue };
             let owner = tags::value_of(host.tags(), tags::OWNER);
             let is_ours = installation.is_some_and(|id| owner.as_deref() == Some(id.as_str()));

@@ -12,7 +12,7 @@ fn template(id: &str, kind: &str, most: u32, price_type: PriceType) -> Template 
         subnets: vec!["subnet-1".to_owned()],
         ..LaunchSettings::default()
     };
-    Template::new(TemplateParts { launch, price_type, ..testing::template(id, most.into(), None).into() }).unwrap()
+    Template::new(TemplateParts { price_type, launch, ..testing::template(id, most.into(), None).into() }).unwrap()
 }
 
 fn host(kind: &str, owner: &str) -> String {

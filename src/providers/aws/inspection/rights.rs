@@ -140,9 +140,9 @@ pub(super) async fn tried(
     }
     let mut findings = Vec::new();
     for template in templates {
-        match launches::tried(&bench, template, facts, needs(template, By::Made)).await {
-            Some(Launched { profile, right }) => findings.extend(profile.into_iter().chain(right)),
-            None => {}
+        let launched = launches::tried(&bench, template, facts, needs(template, By::Made)).await;
+        if let Some(Launched { profile, right }) = launched {
+            findings.extend(profile.into_iter().chain(right));
         }
     }
     for right in RIGHTS.iter().filter(|right| needed(right.by)) {

@@ -23,7 +23,7 @@ fn template(api: ProviderApi, price_type: PriceType) -> Template {
         instance_profile: Some("grid-hosts".to_owned()),
         ..LaunchSettings::default()
     };
-    Template::new(TemplateParts { launch, api, price_type, ..testing::template("small", 10, None).into() }).unwrap()
+    Template::new(TemplateParts { api, price_type, launch, ..testing::template("small", 10, None).into() }).unwrap()
 }
 
 /// An account in which every dry run is answered by `dry`, a host of ours runs if `with_host`, and the rest is empty.

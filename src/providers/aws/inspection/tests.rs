@@ -1,7 +1,7 @@
 use crate::application::ports::{Finding, Inspection as _, Outcome};
 use crate::application::testing;
-use crate::domain::FailureClass;
 use crate::domain::template::{Image, LaunchSettings, Template, TemplateParts, WeightedType};
+use crate::domain::{FailureClass, Timestamp};
 use crate::providers::aws::AwsInspection;
 use crate::providers::aws::fake::{FakeAws, Reply, caller, described};
 
@@ -66,7 +66,7 @@ async fn the_clock_of_aws_is_read_off_a_harmless_call() {
     let caller = reach.caller.unwrap();
     assert_eq!((caller.account.as_str(), caller.name.ends_with(":user/grid")), ("123456789012", true));
     let probe = reach.probe.unwrap().unwrap();
-    assert_eq!(probe.their_clock.map(|at| at.as_seconds()), Some(1_769_860_800));
+    assert_eq!(probe.their_clock.map(Timestamp::as_seconds), Some(1_769_860_800));
     assert_eq!(fake.seen().last().unwrap().get("MaxResults"), Some("5"));
 }
 

@@ -12,7 +12,7 @@
 use aws_sdk_ec2::types::{
     DefaultTargetCapacityType, FleetExcessCapacityTerminationPolicy, FleetLaunchTemplateConfigRequest,
     FleetLaunchTemplateSpecification, FleetLaunchTemplateSpecificationRequest, FleetType, LaunchTemplateConfig,
-    RequestLaunchTemplateData, ResourceType, SpotFleetRequestConfigData, Tag, TagSpecification,
+    RequestLaunchTemplateData, Reservation, ResourceType, SpotFleetRequestConfigData, Tag, TagSpecification,
     TargetCapacitySpecificationRequest,
 };
 use aws_smithy_types::DateTime;
@@ -140,22 +140,22 @@ impl<'a> Bench<'a> {
         })
         .await;
         let reservations = answer.ok().and_then(|answer| answer.reservations).unwrap_or_default();
-        let host = reservations.iter().flat_map(|one| one.instances()).find_map(|host| host.instance_id());
-        let mut owned = Owned { host: host.map(str::to_owned), ..Owned::default() };
+        let host = reservations.iter().flat_map(Reservation::instances).find_map(|host| host.instance_id());
+        let mut things = Owned { host: host.map(str::to_owned), ..Owned::default() };
         if !makes_resources {
-            return owned;
+            return things;
         }
         let found = resources::listed(source).await.map(|told| told.found).unwrap_or_default();
         for one in found.into_iter().filter(|one| one.owner == owner) {
             let place = match one.kind {
-                ResourceKind::Ec2Fleet => &mut owned.fleet,
-                ResourceKind::SpotFleet => &mut owned.spot_fleet,
-                ResourceKind::AutoScalingGroup => &mut owned.group,
-                ResourceKind::LaunchTemplate => &mut owned.template,
+                ResourceKind::Ec2Fleet => &mut things.fleet,
+                ResourceKind::SpotFleet => &mut things.spot_fleet,
+                ResourceKind::AutoScalingGroup => &mut things.group,
+                ResourceKind::LaunchTemplate => &mut things.template,
             };
             place.get_or_insert(one.name);
         }
-        owned
+        things
     }
 
     /// Returns whether what an action of EC2 is tried on is made up.
