@@ -68,8 +68,8 @@ for strategy in json sqlite; do
     limit=6
     case "$line" in
       requests\ list*) limit=9 ;;
-      machines\ list*) limit=7 ;;
-      completions*) limit=12 ;;
+      machines\ list*) limit=7.5 ;;
+      completions*) limit=13.5 ;;
     esac
     instructions "$(echo "$line" | sed 's/req-[^ ]*/ID/; s/i-[0-9a-f]* *$/ID/'), $strategy" $limit $line
   done
