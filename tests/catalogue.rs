@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{Answered, Sandbox};
+use crate::support::{Answered, Sandbox, stores};
 
 const FILE: &str = "conf/testinstprov_templates.json";
 
@@ -41,7 +41,7 @@ fn text(sandbox: &Sandbox) -> String {
 
 #[test]
 fn a_template_is_created_changed_and_deleted_and_its_hosts_go_on() {
-    for strategy in ["json", "sqlite"] {
+    for strategy in stores() {
         let sandbox = Sandbox::simulated();
         let before = text(&sandbox);
         let config = json!({"provider": {"type": "simulated", "simulated": {"bootSeconds": 0, "shutdownSeconds": 0}},

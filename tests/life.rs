@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::contract::complaints_about;
-use crate::support::{Answered, Sandbox, script};
+use crate::support::{Answered, Sandbox, script, stores};
 
 /// A sandbox with what its calls need besides the folders.
 pub(crate) struct Grid<'s> {
@@ -153,13 +153,9 @@ mod simulated_cloud {
         json!({"bootSeconds": 0, "shutdownSeconds": 0})
     }
 
-    fn strategies() -> &'static [&'static str] {
-        if cfg!(feature = "sqlite") { &["json", "sqlite"] } else { &["json"] }
-    }
-
     #[test]
     fn hosts_come_and_go_on_every_store() {
-        for strategy in strategies() {
+        for strategy in stores() {
             let sandbox = Sandbox::new();
             simulated(&sandbox, strategy, &at_once());
             Grid { sandbox: &sandbox, variables: Vec::new() }.whole_life("Small");
@@ -171,7 +167,7 @@ mod simulated_cloud {
 
     #[test]
     fn processes_at_once_lose_nothing_and_pass_no_maximum() {
-        for strategy in strategies() {
+        for strategy in stores() {
             let sandbox = Sandbox::new();
             simulated(&sandbox, strategy, &at_once());
             let grid = Grid { sandbox: &sandbox, variables: Vec::new() };

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{Answered, Sandbox};
+use crate::support::{Answered, Sandbox, stores};
 
 fn ran(sandbox: &Sandbox, line: &str) -> Output {
     sandbox.program().args(line.split_whitespace()).output().unwrap()
@@ -31,7 +31,7 @@ fn ordered(sandbox: &Sandbox, count: u32) -> String {
 
 #[test]
 fn hosts_are_ordered_listed_shown_and_given_back_by_hand() {
-    for strategy in ["json", "sqlite"] {
+    for strategy in stores() {
         let sandbox = Sandbox::simulated();
         let config = json!({"provider": {"type": "simulated", "simulated": {"bootSeconds": 0, "shutdownSeconds": 0}},
             "storage": {"strategy": strategy}});

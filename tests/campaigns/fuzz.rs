@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use super::oracle;
 use crate::draw::{self, Draw};
-use crate::faults::bench::{Bench, Running, stores};
+use crate::faults::bench::{Bench, Running};
 use crate::faults::fleets;
 use crate::faults::words::{order_from, template};
-use crate::support::say;
+use crate::support::{say, stores};
 
 /// The seeds that are run when nobody says how many, on each store.
 const SEEDS: u64 = 2;

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::oracle;
 use crate::draw::{self, Draw};
-use crate::faults::bench::{Bench, PATIENCE, stores};
+use crate::faults::bench::{Bench, PATIENCE};
 use crate::faults::fleets;
 use crate::faults::words::{ids, order};
-use crate::support::say;
+use crate::support::{say, stores};
 
 /// The instants that are drawn for each store when nobody says how many.
 const DRAWN: usize = 14;

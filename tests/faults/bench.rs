@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::words::{MINUTE, about, id_of, merge, order_from, template};
 use crate::life::Grid;
-use crate::support::{Answered, Sandbox, say};
+use crate::support::{Answered, Sandbox, say, stores};
 
 /// How long anything may take that the machine's load alone makes slow.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -62,11 +62,6 @@ pub(crate) fn on_both_stores(body: impl Fn(&Bench)) {
         say(&format!("with the {store} store"));
         body(&Bench::new(store));
     }
-}
-
-/// The stores that this build has.
-pub(crate) fn stores() -> &'static [&'static str] {
-    if cfg!(feature = "sqlite") { &["json", "sqlite"] } else { &["json"] }
 }
 
 impl Bench {

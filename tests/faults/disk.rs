@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answered, Sandbox, say};
+use crate::support::{Answered, Sandbox, say, stores};
 
 /// Returns the compiled shim, or `None`, loudly, where there is no C compiler.
 pub(crate) fn shim() -> Option<&'static Path> {
@@ -31,11 +31,6 @@ pub(crate) fn shim() -> Option<&'static Path> {
     .as_deref()
 }
 
-/// The strategies that this build has.
-pub(crate) fn strategies() -> &'static [&'static str] {
-    if cfg!(feature = "sqlite") { &["json", "sqlite"] } else { &["json"] }
-}
-
 /// An installation on the provider without a cloud, with one of the stores.
 pub(crate) struct Bench {
     pub(crate) sandbox: Sandbox,
@@ -44,7 +39,7 @@ pub(crate) struct Bench {
 
 /// Runs a test on each store.
 pub(crate) fn each_store(test: impl Fn(&Bench)) {
-    for strategy in strategies() {
+    for strategy in stores() {
         say(strategy);
         test(&Bench::new(strategy));
     }

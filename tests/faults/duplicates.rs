@@ -7,9 +7,10 @@ use std::time::Duration;
 use hostfactory_emulator::{Emulator, Fault, Phase, Settings};
 use serde_json::{Value, json};
 
-use super::bench::{BOOT, Bench, PATIENCE, on_both_stores, stores};
+use super::bench::{BOOT, Bench, PATIENCE, on_both_stores};
 use super::words::{id_of, ids, order};
 use crate::life::Grid;
+use crate::support::stores;
 
 #[test]
 fn row_14_the_same_order_twice_is_two_orders_and_with_a_key_one() {

@@ -22,7 +22,6 @@ fn is_whole(bench: &Bench, request: &str, when: &str) {
     assert_eq!((check.code, &check.document["condition"]), (0, &"whole".into()), "{when}: {check:?}");
 }
 
-#[cfg(feature = "sqlite")]
 #[test]
 fn a_migration_that_is_killed_or_fails_anywhere_leaves_one_whole_store_in_force() {
     each_failing_store(|bench| {
@@ -52,7 +51,6 @@ fn a_migration_that_is_killed_or_fails_anywhere_leaves_one_whole_store_in_force(
     });
 }
 
-#[cfg(feature = "sqlite")]
 #[test]
 fn a_store_that_is_there_already_is_respected_unless_the_operator_says_otherwise() {
     super::disk::each_store(|bench| {

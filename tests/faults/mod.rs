@@ -25,6 +25,7 @@ mod leftovers;
 mod many;
 #[cfg(feature = "aws")]
 mod markets;
+#[cfg(feature = "sqlite")]
 mod migration;
 #[cfg(feature = "aws")]
 mod network;

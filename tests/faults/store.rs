@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::disk::{Bench, asked, each_failing_store, each_store, id_of, order, shim, strategies};
+use super::disk::{Bench, asked, each_failing_store, each_store, id_of, order, shim};
 use super::store_damage::overwrite;
 use crate::draw;
-use crate::support::Answered;
+use crate::support::{Answered, stores};
 
 pub(super) fn failed(answer: &Answered, hints: &[&str]) {
     assert_eq!(answer.code, 1, "{answer:?}");
@@ -416,7 +416,7 @@ fn row_32_a_store_that_was_deleted_is_refused_until_the_operator_decides() {
         assert_eq!(bench.storage(&["recover", "--yes"]).code, 0);
         bench.oracle(&[id]);
         let other = if bench.strategy == "json" { "sqlite" } else { "json" };
-        if strategies().contains(&other) {
+        if stores().contains(&other) {
             let mut program = bench.program();
             program.args(["--set", &format!("storage.strategy={other}")]);
             failed(&bench.run(program, "requestMachines", &order(1)), &["storage.strategy back to"]);

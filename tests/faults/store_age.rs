@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::disk::{Bench, asked, each_store, id_of, order, shim, strategies};
+use super::disk::{Bench, asked, each_store, id_of, order, shim};
 use super::store::{failed, places};
 use super::store_damage::overwrite;
-use crate::support::say;
+use crate::support::{say, stores};
 
 #[test]
 fn row_33_a_newer_schema_is_refused_with_both_versions_and_left_alone() {
@@ -50,7 +50,7 @@ fn of_schema_1(strategy: &'static str) -> (Bench, &'static str) {
 
 #[test]
 fn row_34_an_older_schema_is_migrated_and_a_kill_at_any_effect_leaves_one_or_the_other() {
-    for strategy in strategies() {
+    for strategy in stores() {
         let (bench, id) = of_schema_1(strategy);
         let entry = bench.settled(id);
         assert_eq!((&entry["status"], entry["machines"].as_array().unwrap().len()), (&json!("complete"), 3));
@@ -83,7 +83,7 @@ fn row_34_an_older_schema_is_migrated_and_a_kill_at_any_effect_leaves_one_or_the
 
 #[test]
 fn row_109_what_the_version_before_wrote_is_carried_on() {
-    for strategy in strategies() {
+    for strategy in stores() {
         let (bench, id) = of_schema_1(strategy);
         let (returned, other) = if *strategy == "json" {
             ("ret-6db75c27-f163-41a9-a3dc-f97973840e8c", "req-2f89b659-6645-4826-92c7-b1ee0b51d2bc")

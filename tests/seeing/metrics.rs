@@ -6,9 +6,9 @@ use std::path::Path;
 use hostfactory::application::metrics::FAMILIES;
 use serde_json::json;
 
-use super::{configured, order, ran, stores, told};
+use super::{configured, order, ran, told};
 use crate::root;
-use crate::support::Sandbox;
+use crate::support::{Sandbox, stores};
 
 /// The samples of a document.
 fn samples(text: &str) -> BTreeMap<String, f64> {

@@ -34,11 +34,6 @@ fn configured(store: &str, more: &Value) -> Sandbox {
     sandbox
 }
 
-/// The stores that this build has.
-fn stores() -> &'static [&'static str] {
-    if cfg!(feature = "sqlite") { &["json", "sqlite"] } else { &["json"] }
-}
-
 /// Orders hosts and polls the request once; returns its id.
 fn order(sandbox: &Sandbox, hosts: u32) -> String {
     let order = json!({"template": {"templateId": "Simulated-1", "machineCount": hosts}});

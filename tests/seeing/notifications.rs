@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::receiver::{Manner, Receiver};
-use super::{configured, history, order, poll, ran, stores, told};
-use crate::support::Sandbox;
+use super::{configured, history, order, poll, ran, told};
+use crate::support::{Sandbox, stores};
 
 /// How much longer a call may take because of a receiver, with room for a machine that is busy.
 const LONGER: Duration = Duration::from_secs(30);

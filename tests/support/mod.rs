@@ -9,6 +9,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+/// Returns the stores that this build has.
+pub(crate) fn stores() -> &'static [&'static str] {
+    if cfg!(feature = "sqlite") { &["json", "sqlite"] } else { &["json"] }
+}
+
 /// What a call answered.
 #[derive(Debug)]
 pub(crate) struct Answered {

@@ -9,6 +9,10 @@ mod installation;
 mod json;
 mod lists;
 mod memory;
+#[cfg_attr(
+    not(feature = "sqlite"),
+    expect(dead_code, unused_imports, reason = "without SQLite there is nothing to move to")
+)]
 mod mover;
 mod notebook;
 mod outline;

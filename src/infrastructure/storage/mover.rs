@@ -306,7 +306,10 @@ impl StoreMover for FileMover {
             return Ok(self.moved(false, to, path));
         }
         #[cfg(not(feature = "sqlite"))]
-        return Err(lacks_sqlite()).inspect_err(|_| drop((present, at)));
+        {
+            let _ = (present, at);
+            Err(lacks_sqlite())
+        }
         #[cfg(feature = "sqlite")]
         match to {
             StorageStrategy::Json => self.migrate_between((&self.sqlite(), &Json), to, present, at),

@@ -9,7 +9,9 @@ use std::path::Path;
 use super::folder;
 use crate::application::StorageError;
 use crate::application::settings::StorageStrategy;
-use crate::infrastructure::files::{self, Durability};
+use crate::infrastructure::files;
+#[cfg(any(test, feature = "sqlite"))]
+use crate::infrastructure::files::Durability;
 
 /// The note's file in the data folder.
 const NOTE: &str = "request_database.strategy";
@@ -47,6 +49,7 @@ pub(super) fn check(work_dir: &Path, own: StorageStrategy) -> Result<(), Storage
 }
 
 /// Puts a store in force.
+#[cfg(any(test, feature = "sqlite"))]
 pub(super) fn put_in_force(work_dir: &Path, strategy: StorageStrategy) -> Result<(), StorageError> {
     let path = folder::path_in_made(work_dir, NOTE)?;
     Ok(files::write_atomic(&path, format!("{}\n", strategy.word()).as_bytes(), Durability::Synced)?)
