@@ -436,7 +436,7 @@ impl Fake {
         let document = match output {
             Output::Answer(answer) => serde_json::to_value(answer).unwrap(),
             Output::Failure(failure) | Output::Refusal(failure, _) => serde_json::to_value(failure).unwrap(),
-            Output::Report(report, _) => report.document,
+            Output::Report(report, _) => report.tree().unwrap().into_owned(),
             Output::Text(text) => json!(text),
         };
         (exit.number(), document)

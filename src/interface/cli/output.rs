@@ -70,7 +70,7 @@ pub(super) fn print(output: &Output) -> io::Result<()> {
 /// # Errors
 /// When it did not arrive as a whole, for example because nobody reads.
 pub(super) fn refresh(report: &Report, screen: Screen, last: &str) -> io::Result<String> {
-    let text = if screen.format == Format::Json { report.document.to_string() } else { report.text(screen)? };
+    let text = if screen.format == Format::Json { report.compact()? } else { report.text(screen)? };
     if text != last {
         let (home, end) = match (screen.terminal.width, screen.format) {
             (Some(_), _) => ("\u{1b}[H\u{1b}[2J", "\n"),

@@ -116,10 +116,11 @@ pub(super) async fn run<C: Composition>(
     match verb {
         EventsVerb::List { filter, limit } => {
             let list = app.queries().ask(filter.query(0, lists::most(limit))).await?;
-            Ok(lists::cut(listed(&list, desk.screen.format), list.more))
+            let more = Some(list.more);
+            Ok(listed(list, desk.screen.format, more))
         }
         EventsVerb::Tail { filter, lines, follow: false, .. } => {
-            Ok(listed(&app.queries().ask(filter.query(0, lines)).await?, desk.screen.format))
+            Ok(listed(app.queries().ask(filter.query(0, lines)).await?, desk.screen.format, None))
         }
         EventsVerb::Deliver { dry_run: true, .. } => Ok(receivers::delivered(&app.queries().ask(CheckSinks).await?)),
         EventsVerb::Deliver { skip, .. } => {
@@ -180,14 +181,13 @@ fn row(event: &EventEnvelope) -> Vec<crate::interface::cli::table::Cell> {
     vec![when::rfc3339(event.at).into(), facts.name.into(), about.into(), facts.detail.into()]
 }
 
-fn listed(list: &Listed<EventEnvelope>, format: Format) -> Report {
+fn listed(list: Listed<EventEnvelope>, format: Format, more: Option<bool>) -> Report {
     let mut table = Table::new(&COLUMNS, "Nothing of that kind is kept.");
     // Only what is shown is made: a list may be long.
     for event in list.entries.iter().filter(|_| format.has_columns()) {
         table.push(row(event));
     }
-    let documents =
-        list.entries.iter().filter(|_| format.is_document()).map(|event| words::event(event, None)).collect();
     let names = list.entries.iter().map(|event| event.sequence.to_string()).collect();
-    Report::list("events", documents, names, table)
+    let entries = list.entries.into_iter().map(words::EventEntry).collect();
+    Report::entries("events", entries, names, table, more)
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::interface::cli::desk::Ended;
 use crate::interface::cli::exit::Exit;
 use crate::interface::cli::output;
-use crate::interface::cli::report::{Block, Report};
+use crate::interface::cli::report::Report;
 use crate::interface::cli::screen::Screen;
 use crate::interface::cli::watching::{Pace, PaceArgs};
 use crate::interface::cli::when;
@@ -46,14 +46,6 @@ impl ListArgs {
 pub(super) fn most(limit: usize) -> usize {
     // Stores add one to find out whether there are more.
     if limit == 0 { usize::MAX - 1 } else { limit }
-}
-
-/// Adds to a list that there is more of it.
-pub(super) fn cut(mut report: Report, more: bool) -> Report {
-    if let Value::Object(members) = &mut report.document {
-        members.insert("more".to_owned(), Value::Bool(more));
-    }
-    if more { report.with(Block::Text("There are more; --limit shows them.".to_owned())) } else { report }
 }
 
 /// Makes a report once, or again and again until Ctrl-C: on a terminal in the same place, elsewhere whenever it is another.

@@ -1,7 +1,7 @@
 //! The operator's verbs on hosts.
 
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::lists::{self, ListArgs};
 use super::{orders, story, words};
@@ -155,7 +155,7 @@ pub(super) async fn run<C: Composition>(
             let watch = args.list.watch.then_some(args.list.pace);
             lists::shown(desk.screen, watch, async || {
                 let query = ListMachines::from(&args);
-                Ok(listed(&app.anew().queries().ask(query).await?, desk.screen.format))
+                Ok(listed(app.anew().queries().ask(query).await?, desk.screen.format))
             })
             .await
         }
@@ -198,7 +198,7 @@ fn readable(text: &str) -> String {
     text.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect()
 }
 
-fn listed(list: &Listed<MachineSnapshot>, format: Format) -> Report {
+fn listed(list: Listed<MachineSnapshot>, format: Format) -> Report {
     let columns = [
         Column::fixed("ID"),
         Column::fixed("STATUS"),
@@ -231,7 +231,7 @@ fn listed(list: &Listed<MachineSnapshot>, format: Format) -> Report {
             machine.given_up.as_deref().or(machine.reason.as_deref()).into(),
         ]);
     }
-    let documents: Vec<Value> = list.entries.iter().filter(|_| format.is_document()).map(words::machine).collect();
     let names = list.entries.iter().map(|machine| machine.id.to_string()).collect();
-    lists::cut(Report::list("machines", documents, names, table), list.more)
+    let entries = list.entries.into_iter().map(words::MachineEntry).collect();
+    Report::entries("machines", entries, names, table, Some(list.more))
 }

@@ -1,7 +1,7 @@
 //! The operator's verbs on requests.
 
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::lists::{self, ListArgs};
 use super::{story, waiting, words};
@@ -161,7 +161,7 @@ pub(super) async fn run<C: Composition>(
             let watch = args.list.watch.then_some(args.list.pace);
             lists::shown(desk.screen, watch, async || {
                 let query = ListRequests::from(&args);
-                Ok(listed(&app.anew().queries().ask(query).await?, desk.screen.format))
+                Ok(listed(app.anew().queries().ask(query).await?, desk.screen.format))
             })
             .await
         }
@@ -181,7 +181,7 @@ pub(super) async fn run<C: Composition>(
     }
 }
 
-fn listed(list: &Listed<RequestSnapshot>, format: Format) -> Report {
+fn listed(list: Listed<RequestSnapshot>, format: Format) -> Report {
     let columns = [
         Column::fixed("ID"),
         Column::fixed("STATUS"),
@@ -204,9 +204,9 @@ fn listed(list: &Listed<RequestSnapshot>, format: Format) -> Report {
             request.message.as_str().into(),
         ]);
     }
-    let documents: Vec<Value> = list.entries.iter().filter(|_| format.is_document()).map(words::request).collect();
     let names = list.entries.iter().map(|request| request.id.to_string()).collect();
-    lists::cut(Report::list("requests", documents, names, table), list.more)
+    let entries = list.entries.into_iter().map(words::RequestEntry).collect();
+    Report::entries("requests", entries, names, table, Some(list.more))
 }
 
 /// Returns everything that is known of a request.

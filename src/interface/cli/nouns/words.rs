@@ -1,39 +1,76 @@
 //! Requests, machines and events as documents and as cells.
 
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
-use crate::domain::Timestamp;
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::{MachineSnapshot, MachineStatus};
 use crate::domain::request::{Acquire, Attempt, Body, RequestSnapshot, RequestStatus, Verdict};
+use crate::domain::template::ProviderApi;
+use crate::domain::{HostName, MachineId, RequestId, TemplateId, Timestamp};
 use crate::interface::cli::table::{Cell, Tone};
 use crate::interface::cli::when;
 
+/// A request as lists have it.
+pub(super) struct RequestEntry(pub(super) RequestSnapshot);
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestLine<'r> {
+    request_id: &'r RequestId,
+    status: &'static str,
+    message: &'r str,
+    created_at: String,
+    changed_at: String,
+    deadline: String,
+    #[serde(flatten)]
+    body: BodyLine<'r>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+enum BodyLine<'r> {
+    Acquire { template_id: Option<&'r TemplateId>, api: ProviderApi, wanted: u32, launched: u32, usable: Option<usize> },
+    Return { hosts: usize },
+}
+
+impl<'r> From<&'r RequestSnapshot> for RequestLine<'r> {
+    fn from(request: &'r RequestSnapshot) -> Self {
+        Self {
+            request_id: &request.id,
+            status: request.status.word(),
+            message: &request.message,
+            created_at: when::rfc3339(request.created_at),
+            changed_at: when::rfc3339(request.changed_at),
+            deadline: when::rfc3339(request.deadline),
+            body: match &request.body {
+                Body::Acquire(acquire) => BodyLine::Acquire {
+                    template_id: acquire.template_id.as_ref(),
+                    api: acquire.api,
+                    wanted: acquire.wanted.get(),
+                    launched: launched(acquire),
+                    usable: usable(request, acquire),
+                },
+                Body::Return(give_back) => BodyLine::Return { hosts: give_back.items.len() },
+            },
+        }
+    }
+}
+
+impl Serialize for RequestEntry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RequestLine::from(&self.0).serialize(serializer)
+    }
+}
+
 /// Returns the document of a request, as lists have it.
 pub(super) fn request(request: &RequestSnapshot) -> Value {
-    let mut document = json!({
-        "requestId": request.id,
-        "status": request.status.word(),
-        "message": request.message,
-        "createdAt": when::rfc3339(request.created_at),
-        "changedAt": when::rfc3339(request.changed_at),
-        "deadline": when::rfc3339(request.deadline),
-    });
-    let more = match &request.body {
-        Body::Acquire(acquire) => json!({
-            "kind": "acquire",
-            "templateId": acquire.template_id,
-            "api": acquire.api,
-            "wanted": acquire.wanted.get(),
-            "launched": launched(acquire),
-            "usable": usable(request, acquire),
-        }),
-        Body::Return(give_back) => json!({ "kind": "return", "hosts": give_back.items.len() }),
-    };
-    if let (Value::Object(members), Value::Object(more)) = (&mut document, more) {
-        members.extend(more);
-    }
-    document
+    tree(&RequestLine::from(request))
+}
+
+/// Plain structs of texts and numbers always have a tree.
+fn tree(line: &impl Serialize) -> Value {
+    serde_json::to_value(line).unwrap_or_default()
 }
 
 fn launched(acquire: &Acquire) -> u32 {
@@ -61,7 +98,7 @@ pub(super) fn hosts(request: &RequestSnapshot) -> Cell {
 /// Returns the template of a request, if it has one.
 pub(super) fn template_of(request: &RequestSnapshot) -> Option<&str> {
     match &request.body {
-        Body::Acquire(acquire) => acquire.template_id.as_ref().map(crate::domain::TemplateId::as_str),
+        Body::Acquire(acquire) => acquire.template_id.as_ref().map(TemplateId::as_str),
         Body::Return(_) => None,
     }
 }
@@ -86,45 +123,109 @@ pub(super) fn machine_status(status: MachineStatus) -> Cell {
     Cell::toned(status.word(), tone)
 }
 
+/// A host as lists have it.
+pub(super) struct MachineEntry(pub(super) MachineSnapshot);
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MachineLine<'m> {
+    machine_id: &'m MachineId,
+    status: &'static str,
+    name: Option<&'m HostName>,
+    private_ip: Option<&'m str>,
+    public_ip: Option<&'m str>,
+    instance_type: Option<&'m str>,
+    price_type: &'static str,
+    zone: Option<&'m str>,
+    template_id: Option<&'m TemplateId>,
+    request_id: Option<&'m RequestId>,
+    return_id: Option<&'m RequestId>,
+    resource: &'m Option<String>,
+    reason: Option<&'m str>,
+    tags: &'m str,
+    launched_at: String,
+    changed_at: String,
+    ending_since: Option<String>,
+    interruption: Option<&'m str>,
+}
+
+impl<'m> From<&'m MachineSnapshot> for MachineLine<'m> {
+    fn from(machine: &'m MachineSnapshot) -> Self {
+        let notice = machine.interruption.as_ref().filter(|notice| !notice.unconfirmed);
+        Self {
+            machine_id: &machine.id,
+            status: machine.status.word(),
+            name: machine.name.as_ref(),
+            private_ip: machine.private_ip.as_deref(),
+            public_ip: machine.public_ip.as_deref(),
+            instance_type: machine.instance_type.as_deref(),
+            price_type: machine.price_type.word(),
+            zone: machine.zone.as_deref(),
+            template_id: machine.template_id.as_ref(),
+            request_id: machine.request_id.as_ref(),
+            return_id: machine.return_id.as_ref(),
+            resource: &machine.resource,
+            reason: machine.given_up.as_deref().or(machine.reason.as_deref()),
+            tags: &machine.tags,
+            launched_at: when::rfc3339(machine.launched_at),
+            changed_at: when::rfc3339(machine.changed_at),
+            ending_since: machine.ending_since.map(when::rfc3339),
+            interruption: notice.map(|notice| notice.code.as_str()),
+        }
+    }
+}
+
+impl Serialize for MachineEntry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        MachineLine::from(&self.0).serialize(serializer)
+    }
+}
+
 /// Returns the document of a host.
 pub(super) fn machine(machine: &MachineSnapshot) -> Value {
-    json!({
-        "machineId": machine.id,
-        "status": machine.status.word(),
-        "name": machine.name,
-        "privateIp": machine.private_ip,
-        "publicIp": machine.public_ip,
-        "instanceType": machine.instance_type,
-        "priceType": machine.price_type.word(),
-        "zone": machine.zone,
-        "templateId": machine.template_id,
-        "requestId": machine.request_id,
-        "returnId": machine.return_id,
-        "resource": machine.resource,
-        "reason": machine.given_up.as_ref().or(machine.reason.as_ref()),
-        "tags": machine.tags,
-        "launchedAt": when::rfc3339(machine.launched_at),
-        "changedAt": when::rfc3339(machine.changed_at),
-        "endingSince": machine.ending_since.map(when::rfc3339),
-        "interruption": machine.interruption.as_ref().filter(|notice| !notice.unconfirmed).map(|notice| notice.code.clone()),
-    })
+    tree(&MachineLine::from(machine))
+}
+
+/// An event as lists have it.
+pub(super) struct EventEntry(pub(super) EventEnvelope);
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EventLine<'e> {
+    sequence: u64,
+    at: String,
+    event: &'static str,
+    request_id: Option<&'e RequestId>,
+    machine_id: Option<&'e MachineId>,
+    template_id: Option<&'e TemplateId>,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds_after_start: Option<f64>,
+}
+
+impl<'e> EventLine<'e> {
+    fn of(event: &'e EventEnvelope, start: Option<Timestamp>) -> Self {
+        let facts = event.event.facts();
+        Self {
+            sequence: event.sequence,
+            at: when::rfc3339(event.at),
+            event: facts.name,
+            request_id: facts.request,
+            machine_id: facts.machine,
+            template_id: facts.template,
+            detail: facts.detail,
+            seconds_after_start: start.map(|start| event.at.since(start).as_secs_f64()),
+        }
+    }
+}
+
+impl Serialize for EventEntry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        EventLine::of(&self.0, None).serialize(serializer)
+    }
 }
 
 /// Returns the document of an event; with `start`, how long after it the event came.
 pub(super) fn event(event: &EventEnvelope, start: Option<Timestamp>) -> Value {
-    let facts = event.event.facts();
-    let mut document = json!({
-        "sequence": event.sequence,
-        "at": when::rfc3339(event.at),
-        "event": facts.name,
-        "requestId": facts.request,
-        "machineId": facts.machine,
-        "templateId": facts.template,
-        "detail": facts.detail,
-    });
-    if let (Value::Object(members), Some(start)) = (&mut document, start) {
-        let after = event.at.since(start).as_secs_f64();
-        members.insert("secondsAfterStart".to_owned(), json!(after));
-    }
-    document
+    tree(&EventLine::of(event, start))
 }
