@@ -79,7 +79,7 @@ impl Handler<DeleteTemplate> for DeleteTemplateHandler {
         let written = write(&*self.editor, engine, &TemplateEdit::Remove(id), act).await?;
         Ok(TemplateDeleted {
             written,
-            open_requests: open_requests.iter().map(|request| request.id().clone()).collect(),
+            open_requests: open_requests.into_iter().map(|request| request.id).collect(),
             hosts: hosts.iter().map(|host| host.id().clone()).collect(),
         })
     }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
+use super::RequestSummary;
 use crate::application::StorageError;
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::{Machine, MachineStatus};
-use crate::domain::request::{Request, RequestStatus};
+use crate::domain::request::RequestStatus;
 use crate::domain::{MachineId, RequestId, RequestKind, TemplateId, Timestamp};
 
 /// What a list of requests is ordered by: times newest first, everything else from small to large; what is equal, by id.
@@ -115,8 +116,8 @@ pub struct Census {
 /// Lists for operators. Implementations MUST filter before they cut, and agree on the order of whatever is equal.
 #[async_trait]
 pub trait Listings {
-    /// Returns requests.
-    async fn list_requests(&self, filter: &RequestFilter) -> Result<Vec<Request>, StorageError>;
+    /// Returns requests, as far as lists show them.
+    async fn list_requests(&self, filter: &RequestFilter) -> Result<Vec<RequestSummary>, StorageError>;
 
     /// Returns machines.
     async fn list_machines(&self, filter: &MachineFilter) -> Result<Vec<Machine>, StorageError>;

@@ -16,6 +16,7 @@ mod prices;
 mod sinks;
 mod store_keeper;
 mod store_mover;
+mod summaries;
 mod template_editor;
 mod unit_of_work;
 
@@ -41,6 +42,7 @@ pub use prices::{PriceTable, Prices, Usd};
 pub use sinks::{HeldLedger, Outside, SinkLedger, SinkProfile, Sinks, Standings};
 pub use store_keeper::{Condition, Contents, Depth, Recovery, StoreCopy, StoreKeeper, StoreReport};
 pub use store_mover::{Archive, Moved, Present, StoreMover};
+pub use summaries::{Purpose, RequestSummary};
 pub use template_editor::{EditedTemplate, EditedTemplates, TemplateChange, TemplateEdit, TemplateEditor};
 pub use unit_of_work::{
     Admission, Changes, MachineRepository, Purged, RequestRepository, TemplateRepository, UnitOfWork,

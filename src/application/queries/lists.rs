@@ -8,11 +8,10 @@ use shaku::Component;
 
 use crate::application::ApplicationError;
 use crate::application::message::{Handler, Message, Query};
-use crate::application::ports::{Clock, EventFilter, MachineFilter, RequestFilter, UnitOfWork};
+use crate::application::ports::{Clock, EventFilter, MachineFilter, RequestFilter, RequestSummary, UnitOfWork};
 use crate::domain::Timestamp;
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::{Machine, MachineSnapshot};
-use crate::domain::request::{Request, RequestSnapshot};
 
 /// What fits, as far as the limit allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,10 +103,9 @@ macro_rules! lists {
     };
 }
 
-lists!(ListRequests, ListRequestsHandler, RequestSnapshot, keep_first, |store, since, filter| {
+lists!(ListRequests, ListRequestsHandler, RequestSummary, keep_first, |store, since, filter| {
     filter.changed_since = since.or(filter.changed_since);
-    let found = store.list_requests(&filter).await?;
-    found.into_iter().map(Request::into_snapshot).collect::<Vec<_>>()
+    store.list_requests(&filter).await?
 });
 lists!(ListMachines, ListMachinesHandler, MachineSnapshot, keep_first, |store, since, filter| {
     filter.changed_since = since.or(filter.changed_since);

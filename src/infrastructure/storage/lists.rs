@@ -4,10 +4,12 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use super::state::StoreState;
-use crate::application::ports::{Census, EventFilter, MachineFilter, MachineSort, RequestFilter, RequestSort};
+use crate::application::ports::{
+    Census, EventFilter, MachineFilter, MachineSort, RequestFilter, RequestSort, RequestSummary,
+};
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::{Machine, MachineSnapshot};
-use crate::domain::request::{Body, Request, RequestSnapshot};
+use crate::domain::request::{Body, RequestSnapshot};
 use crate::domain::{HostName, MachineId, RequestId, RequestKind, TemplateId};
 
 use super::glance::Member;
@@ -15,10 +17,8 @@ use super::rules;
 
 impl StoreState {
     /// Returns what [`crate::application::ports::Listings::list_requests`] says.
-    pub fn list_requests(&self, filter: &RequestFilter) -> Vec<Request> {
-        let mut found: Vec<_> = self.requests.values().filter(|request| fits_request(filter, request)).collect();
-        found.sort_by(|one, two| turned(by_request(filter.sort, one, two), filter.reversed).then(one.id.cmp(&two.id)));
-        found.into_iter().take(filter.limit).cloned().map(Request::from_snapshot).collect()
+    pub fn list_requests(&self, filter: &RequestFilter) -> Vec<RequestSummary> {
+        requests(self.requests.values().map(RequestSummary::from).collect(), filter)
     }
 
     /// Returns what [`crate::application::ports::Listings::list_machines`] says.
@@ -87,6 +87,14 @@ impl<'f> EventGlance<'f> {
     }
 }
 
+/// Returns those requests that fit, in their order.
+pub(super) fn requests(mut all: Vec<RequestSummary>, filter: &RequestFilter) -> Vec<RequestSummary> {
+    all.retain(|request| fits_request(filter, request));
+    all.sort_by(|one, two| turned(by_request(filter.sort, one, two), filter.reversed).then(one.id.cmp(&two.id)));
+    all.truncate(filter.limit);
+    all
+}
+
 fn turned(order: Ordering, reversed: bool) -> Ordering {
     if reversed { order.reverse() } else { order }
 }
@@ -98,15 +106,17 @@ fn template_of(request: &RequestSnapshot) -> Option<&TemplateId> {
     }
 }
 
-fn fits_request(filter: &RequestFilter, request: &RequestSnapshot) -> bool {
+fn fits_request(filter: &RequestFilter, request: &RequestSummary) -> bool {
     (filter.statuses.is_empty() || filter.statuses.contains(&request.status))
         && filter.kind.is_none_or(|kind| request.id.kind() == kind)
-        && filter.template.as_ref().is_none_or(|template| template_of(request) == Some(template))
+        && filter.template.as_ref().is_none_or(|template| request.template() == Some(template))
         && filter.changed_since.is_none_or(|since| request.changed_at >= since)
 }
 
-fn by_request(sort: RequestSort, one: &RequestSnapshot, two: &RequestSnapshot) -> Ordering {
-    let template = |request| template_of(request).map_or("", TemplateId::as_str);
+fn by_request(sort: RequestSort, one: &RequestSummary, two: &RequestSummary) -> Ordering {
+    fn template(request: &RequestSummary) -> &str {
+        request.template().map_or("", TemplateId::as_str)
+    }
     match sort {
         RequestSort::Created => two.created_at.cmp(&one.created_at),
         RequestSort::Changed => two.changed_at.cmp(&one.changed_at),

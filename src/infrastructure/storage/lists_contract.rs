@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::contract::Harness;
 use super::samples::{self, acquire_id, at, machine_id, return_id};
 use crate::application::ports::{
-    Census, Changes, EventFilter, MachineFilter, MachineSort, RequestFilter, RequestSort, UnitOfWork,
+    Census, Changes, EventFilter, MachineFilter, MachineSort, Purpose, RequestFilter, RequestSort, RequestSummary,
+    UnitOfWork,
 };
 use crate::domain::event::{DomainEvent, TemplateEvent};
 use crate::domain::machine::MachineStatus;
@@ -18,6 +19,7 @@ macro_rules! lists_contract {
         $crate::infrastructure::storage::lists_contract::lists_contract!($harness;
             an_empty_store_lists_nothing,
             requests_are_filtered_and_ordered,
+            a_list_says_of_a_request_what_the_request_itself_says,
             machines_are_filtered_and_ordered,
             events_are_filtered_and_the_newest_are_kept,
             what_is_asked_for_is_never_part_of_a_statement,
@@ -57,7 +59,7 @@ async fn fill(store: &dyn UnitOfWork) {
 
 async fn requests(store: &dyn UnitOfWork, filter: RequestFilter) -> Vec<RequestId> {
     let found = store.list_requests(&filter).await.unwrap();
-    found.iter().map(|request| request.id().clone()).collect()
+    found.into_iter().map(|request| request.id).collect()
 }
 
 pub(super) async fn an_empty_store_lists_nothing(harness: &impl Harness) {
@@ -97,6 +99,21 @@ pub(super) async fn requests_are_filtered_and_ordered(harness: &impl Harness) {
     ] {
         assert_eq!(requests(store, RequestFilter { sort, ..all() }).await, ids(&expected), "{sort:?}");
     }
+}
+
+pub(super) async fn a_list_says_of_a_request_what_the_request_itself_says(harness: &impl Harness) {
+    let store = harness.open();
+    fill(store.as_ref()).await;
+    let mut brought = Vec::new();
+    for summary in store.list_requests(&RequestFilter { limit: ALL, ..RequestFilter::default() }).await.unwrap() {
+        let request = store.request(&summary.id).await.unwrap().unwrap();
+        assert_eq!(summary, RequestSummary::from(request.snapshot()));
+        if let Purpose::Acquire { launched, usable, .. } = summary.purpose {
+            brought.push((launched, usable));
+        }
+    }
+    brought.sort_unstable();
+    assert_eq!(brought, [(0, None), (0, Some(0)), (2, Some(1)), (2, Some(1))]);
 }
 
 pub(super) async fn machines_are_filtered_and_ordered(harness: &impl Harness) {
@@ -199,10 +216,9 @@ pub(super) async fn a_census_counts_everything_that_is_kept(harness: &impl Harne
     let everything = RequestFilter { limit: ALL, ..RequestFilter::default() };
     let mut requests = BTreeMap::new();
     for request in store.list_requests(&everything).await.unwrap() {
-        let template = request.as_acquire().and_then(|acquire| acquire.template_id.as_ref());
-        let template = template.map(ToString::to_string).unwrap_or_default();
-        let kind = request.id().as_str()[..3].to_owned();
-        *requests.entry((kind, request.status().word().to_owned(), template)).or_default() += 1;
+        let template = request.template().map(ToString::to_string).unwrap_or_default();
+        let kind = request.id.as_str()[..3].to_owned();
+        *requests.entry((kind, request.status.word().to_owned(), template)).or_default() += 1;
     }
     assert!(requests.len() > 2, "{requests:?}");
     assert_eq!(census.requests, requests);

@@ -11,7 +11,7 @@ use super::state::StoreState;
 use crate::application::StorageError;
 use crate::application::ports::{
     Census, Changes, EventFilter, Listings, MachineFilter, MachineRepository, Outbox, Purged, RequestFilter,
-    RequestRepository, TemplateRepository, UnitOfWork,
+    RequestRepository, RequestSummary, TemplateRepository, UnitOfWork,
 };
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::Machine;
@@ -126,7 +126,7 @@ impl TemplateRepository for MemoryStore {
 
 #[async_trait]
 impl Listings for MemoryStore {
-    async fn list_requests(&self, filter: &RequestFilter) -> Result<Vec<Request>, StorageError> {
+    async fn list_requests(&self, filter: &RequestFilter) -> Result<Vec<RequestSummary>, StorageError> {
         Ok(lock(&self.kept).state.list_requests(filter))
     }
 

@@ -5,6 +5,7 @@ mod checksum;
 mod examine;
 mod folder;
 mod glance;
+mod heads;
 mod installation;
 mod json;
 mod lists;

@@ -19,8 +19,8 @@ use crate::application::commands::{
 use crate::application::events::EventDelivery;
 use crate::application::message::Handler;
 use crate::application::ports::{
-    Archive, Condition, Discovery, Finding, Listing, Moved, Recovery, RefusedTemplate, RehearsedCall, StoreReport,
-    TemplateReview,
+    Archive, Condition, Discovery, Finding, Listing, Moved, Recovery, RefusedTemplate, RehearsedCall, RequestSummary,
+    StoreReport, TemplateReview,
 };
 use crate::application::queries::{
     CheckProviders, CheckSinks, CheckStore, ChooseTypes, DiscoverSite, ExamineTemplates, ExportStore,
@@ -32,7 +32,7 @@ use crate::application::reporting::{Reporter, Reporting};
 use crate::application::{ApplicationError, CatalogueError, ProviderError, StorageError};
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::MachineSnapshot;
-use crate::domain::request::{RequestSnapshot, RequestStatus};
+use crate::domain::request::RequestStatus;
 use crate::domain::template::Template;
 use crate::domain::{FailureClass, RequestId};
 use crate::interface::cli::{Apart, Bundle, Configured, Draft, LaidOut, Section, Terminal};
@@ -233,7 +233,7 @@ handles!(GetReturnRequests, Vec<LostHost>, |_, query| {
 handles!(CancelRequest, Cancelled, |app, _| {
     app.trouble.happens().map(|()| Cancelled { status: RequestStatus::CompleteWithError, hosts: 2 })
 });
-handles!(ListRequests, Listed<RequestSnapshot>, |app, _| app.trouble.happens().map(|()| nothing()));
+handles!(ListRequests, Listed<RequestSummary>, |app, _| app.trouble.happens().map(|()| nothing()));
 handles!(ListMachines, Listed<MachineSnapshot>, |app, _| app.trouble.happens().map(|()| nothing()));
 handles!(ListEvents, Listed<EventEnvelope>, |app, _| app.trouble.happens().map(|()| nothing()));
 handles!(ShowRequest, Option<RequestStory>, |app, _| app.trouble.happens().map(|()| None));

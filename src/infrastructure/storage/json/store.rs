@@ -19,7 +19,7 @@ use super::text::{Entry, Part, Text, Wanted};
 use crate::application::StorageError;
 use crate::application::ports::{
     Census, Changes, EventFilter, Listings, MachineFilter, MachineRepository, Outbox, Purged, RequestFilter,
-    RequestRepository, TemplateRepository, UnitOfWork,
+    RequestRepository, RequestSummary, TemplateRepository, UnitOfWork,
 };
 use crate::application::settings::StorageStrategy;
 use crate::domain::event::EventEnvelope;
@@ -288,11 +288,14 @@ impl TemplateRepository for JsonStore {
 
 #[async_trait]
 impl Listings for JsonStore {
-    async fn list_requests(&self, filter: &RequestFilter) -> Result<Vec<Request>, StorageError> {
+    async fn list_requests(&self, filter: &RequestFilter) -> Result<Vec<RequestSummary>, StorageError> {
         let status = Member::named("status");
         let is_one = |word: &str| filter.statuses.is_empty() || filter.statuses.iter().any(|one| one.word() == word);
         let may_fit = |entry: &Entry<'_>| status.may_be(entry.document, is_one);
-        self.ask(&[(Part::Requests, &may_fit)], |state| state.list_requests(filter))
+        match self.load()? {
+            Kept::Whole(state) => Ok(state.list_requests(filter)),
+            Kept::Text(text) => text.list_requests(filter, may_fit).map_err(|damage| self.damaged(&damage)),
+        }
     }
 
     async fn list_machines(&self, filter: &MachineFilter) -> Result<Vec<Machine>, StorageError> {

@@ -10,9 +10,10 @@ use memchr::memmem;
 use serde::de::DeserializeOwned;
 
 use super::document::{self, Damage, SCHEMA};
-use crate::application::ports::EventFilter;
+use crate::application::ports::{EventFilter, RequestFilter, RequestSummary};
 use crate::domain::event::EventEnvelope;
 use crate::infrastructure::storage::glance::Member;
+use crate::infrastructure::storage::heads::RequestHead;
 use crate::infrastructure::storage::{StoreState, lists};
 
 /// A checked text of this version's form.
@@ -147,6 +148,17 @@ impl Text {
         let mut news: Vec<Entry<'_>> = self.entries(Part::Events).rev().take_while(is_news).collect();
         news.reverse();
         news.iter().take(limit).map(value).collect()
+    }
+
+    /// Returns what [`StoreState::list_requests`] does, of the entries that may fit.
+    pub(super) fn list_requests(
+        &self,
+        filter: &RequestFilter,
+        may_fit: impl Fn(&Entry<'_>) -> bool,
+    ) -> Result<Vec<RequestSummary>, Damage> {
+        let heads = self.entries(Part::Requests).filter(may_fit).map(|entry| value::<RequestHead>(&entry));
+        let all: Vec<RequestSummary> = heads.map(|head| head.map(RequestSummary::from)).collect::<Result<_, _>>()?;
+        Ok(lists::requests(all, filter))
     }
 
     /// Returns what [`StoreState::list_events`] does.

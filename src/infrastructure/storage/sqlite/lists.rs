@@ -9,12 +9,14 @@ use serde::de::DeserializeOwned;
 
 use super::error::Fault;
 use super::rows;
-use crate::application::ports::{Census, EventFilter, MachineFilter, MachineSort, RequestFilter, RequestSort};
+use crate::application::ports::{
+    Census, EventFilter, MachineFilter, MachineSort, RequestFilter, RequestSort, RequestSummary,
+};
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::Machine;
-use crate::domain::request::Request;
 use crate::domain::{RequestKind, TemplateId, Timestamp};
 use crate::infrastructure::storage::glance::Member;
+use crate::infrastructure::storage::heads::RequestHead;
 use crate::infrastructure::storage::lists::{EventGlance, fits_event};
 
 /// Conditions that must hold together, and what is bound to their places.
@@ -85,7 +87,7 @@ fn offer(connection: &Connection, function: &str, member: &str) -> Result<(), Fa
 }
 
 /// Finds what [`crate::infrastructure::storage::StoreState::list_requests`] does.
-pub(super) fn requests(connection: &Connection, filter: &RequestFilter) -> Result<Vec<Request>, Fault> {
+pub(super) fn requests(connection: &Connection, filter: &RequestFilter) -> Result<Vec<RequestSummary>, Fault> {
     offer(connection, "status_of", "status")?;
     offer(connection, "template_of", "templateId")?;
     let mut conditions = Conditions::default();
@@ -112,8 +114,8 @@ pub(super) fn requests(connection: &Connection, filter: &RequestFilter) -> Resul
         RequestSort::Status => word("status_of(document)", filter.reversed),
         RequestSort::Template => word("COALESCE(template_of(document), '')", filter.reversed),
     };
-    let found = conditions.read(connection, "requests", &order, filter.limit)?;
-    Ok(found.into_iter().map(Request::from_snapshot).collect())
+    let found = conditions.read::<RequestHead>(connection, "requests", &order, filter.limit)?;
+    Ok(found.into_iter().map(RequestSummary::from).collect())
 }
 
 /// Finds what [`crate::infrastructure::storage::StoreState::list_machines`] does.

@@ -18,7 +18,7 @@ use super::{lists, rows};
 use crate::application::StorageError;
 use crate::application::ports::{
     Census, Changes, EventFilter, Listings, MachineFilter, MachineRepository, Outbox, Purged, RequestFilter,
-    RequestRepository, TemplateRepository, UnitOfWork,
+    RequestRepository, RequestSummary, TemplateRepository, UnitOfWork,
 };
 use crate::application::settings::StorageStrategy;
 use crate::domain::event::EventEnvelope;
@@ -171,7 +171,7 @@ impl TemplateRepository for SqliteStore {
 
 #[async_trait]
 impl Listings for SqliteStore {
-    async fn list_requests(&self, filter: &RequestFilter) -> Result<Vec<Request>, StorageError> {
+    async fn list_requests(&self, filter: &RequestFilter) -> Result<Vec<RequestSummary>, StorageError> {
         self.read(|connection| lists::requests(connection, filter)).await
     }
 

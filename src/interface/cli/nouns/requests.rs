@@ -8,10 +8,10 @@ use super::{story, waiting, words};
 use crate::application::ApplicationError;
 use crate::application::bus::Catalogue;
 use crate::application::commands::CancelRequest;
-use crate::application::ports::{RequestFilter, RequestSort};
+use crate::application::ports::{RequestFilter, RequestSort, RequestSummary};
 use crate::application::queries::{ListRequests, Listed, ShowRequest};
 use crate::domain::nearest::nearest;
-use crate::domain::request::{RequestSnapshot, RequestStatus};
+use crate::domain::request::RequestStatus;
 use crate::domain::{DomainError, RequestId, RequestKind, TemplateId};
 use crate::interface::cli::desk::{App, Desk, Ended};
 use crate::interface::cli::exit::Exit;
@@ -181,7 +181,7 @@ pub(super) async fn run<C: Composition>(
     }
 }
 
-fn listed(list: Listed<RequestSnapshot>, format: Format) -> Report {
+fn listed(list: Listed<RequestSummary>, format: Format) -> Report {
     let columns = [
         Column::fixed("ID"),
         Column::fixed("STATUS"),
@@ -198,7 +198,7 @@ fn listed(list: Listed<RequestSnapshot>, format: Format) -> Report {
             request.id.as_str().into(),
             words::request_status(request.status),
             words::hosts(request),
-            Cell::from(words::template_of(request)),
+            Cell::from(request.template().map(TemplateId::as_str)),
             when::age(list.at, request.created_at).into(),
             when::age(list.at, request.changed_at).into(),
             request.message.as_str().into(),

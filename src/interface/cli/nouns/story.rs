@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::words;
+use crate::application::ports::RequestSummary;
 use crate::application::queries::{MachineStory, RequestStory};
-use crate::domain::Timestamp;
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::MachineSnapshot;
 use crate::domain::request::{Body, RequestStatus};
+use crate::domain::{TemplateId, Timestamp};
 use crate::interface::cli::report::{Block, Report};
 use crate::interface::cli::table::{Cell, Column, Table};
 use crate::interface::cli::when;
@@ -15,7 +16,8 @@ use crate::interface::cli::when;
 /// Returns a request with its attempts, its hosts and its timeline.
 pub(super) fn of_request(story: &RequestStory) -> Report {
     let request = &story.request;
-    let mut document = words::request(request);
+    let summary = RequestSummary::from(request);
+    let mut document = words::request(&summary);
     let timeline: Vec<Value> = story.events.iter().map(|event| words::event(event, Some(request.created_at))).collect();
     let machines: Vec<Value> = story.machines.iter().map(words::machine).collect();
     let more = match &request.body {
@@ -34,8 +36,8 @@ pub(super) fn of_request(story: &RequestStory) -> Report {
     let mut pairs = vec![
         ("Request", Cell::from(request.id.as_str())),
         ("Status", words::request_status(request.status)),
-        ("Template", Cell::from(words::template_of(request))),
-        ("Hosts", words::hosts(request)),
+        ("Template", Cell::from(summary.template().map(TemplateId::as_str))),
+        ("Hosts", words::hosts(&summary)),
         ("Accepted", when::rfc3339(request.created_at).into()),
         (what, when::span(until.since(request.created_at)).into()),
     ];

@@ -3,16 +3,17 @@
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use crate::application::ports::{Purpose, RequestSummary};
 use crate::domain::event::EventEnvelope;
 use crate::domain::machine::{MachineSnapshot, MachineStatus};
-use crate::domain::request::{Acquire, Attempt, Body, RequestSnapshot, RequestStatus, Verdict};
+use crate::domain::request::RequestStatus;
 use crate::domain::template::ProviderApi;
 use crate::domain::{HostName, MachineId, RequestId, TemplateId, Timestamp};
 use crate::interface::cli::table::{Cell, Tone};
 use crate::interface::cli::when;
 
 /// A request as lists have it.
-pub(super) struct RequestEntry(pub(super) RequestSnapshot);
+pub(super) struct RequestEntry(pub(super) RequestSummary);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -24,18 +25,18 @@ struct RequestLine<'r> {
     changed_at: String,
     deadline: String,
     #[serde(flatten)]
-    body: BodyLine<'r>,
+    purpose: PurposeLine<'r>,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
-enum BodyLine<'r> {
+enum PurposeLine<'r> {
     Acquire { template_id: Option<&'r TemplateId>, api: ProviderApi, wanted: u32, launched: u32, usable: Option<usize> },
     Return { hosts: usize },
 }
 
-impl<'r> From<&'r RequestSnapshot> for RequestLine<'r> {
-    fn from(request: &'r RequestSnapshot) -> Self {
+impl<'r> From<&'r RequestSummary> for RequestLine<'r> {
+    fn from(request: &'r RequestSummary) -> Self {
         Self {
             request_id: &request.id,
             status: request.status.word(),
@@ -43,15 +44,15 @@ impl<'r> From<&'r RequestSnapshot> for RequestLine<'r> {
             created_at: when::rfc3339(request.created_at),
             changed_at: when::rfc3339(request.changed_at),
             deadline: when::rfc3339(request.deadline),
-            body: match &request.body {
-                Body::Acquire(acquire) => BodyLine::Acquire {
-                    template_id: acquire.template_id.as_ref(),
-                    api: acquire.api,
-                    wanted: acquire.wanted.get(),
-                    launched: launched(acquire),
-                    usable: usable(request, acquire),
+            purpose: match &request.purpose {
+                Purpose::Acquire { template_id, api, wanted, launched, usable } => PurposeLine::Acquire {
+                    template_id: template_id.as_ref(),
+                    api: *api,
+                    wanted: *wanted,
+                    launched: *launched,
+                    usable: *usable,
                 },
-                Body::Return(give_back) => BodyLine::Return { hosts: give_back.items.len() },
+                Purpose::Return { hosts } => PurposeLine::Return { hosts: *hosts },
             },
         }
     }
@@ -64,7 +65,7 @@ impl Serialize for RequestEntry {
 }
 
 /// Returns the document of a request, as lists have it.
-pub(super) fn request(request: &RequestSnapshot) -> Value {
+pub(super) fn request(request: &RequestSummary) -> Value {
     tree(&RequestLine::from(request))
 }
 
@@ -73,33 +74,14 @@ fn tree(line: &impl Serialize) -> Value {
     serde_json::to_value(line).unwrap_or_default()
 }
 
-fn launched(acquire: &Acquire) -> u32 {
-    acquire.attempts.iter().map(Attempt::brought).sum::<u32>().saturating_add(acquire.adopted)
-}
-
-/// Returns how many hosts are usable, once that is decided.
-fn usable(request: &RequestSnapshot, acquire: &Acquire) -> Option<usize> {
-    let usable = || acquire.outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Usable).count();
-    request.status.is_settled().then(usable)
-}
-
 /// Returns how many hosts of how many a request has, or gives back.
-pub(super) fn hosts(request: &RequestSnapshot) -> Cell {
-    match &request.body {
-        Body::Acquire(acquire) => {
-            let so_far =
-                usable(request, acquire).map_or_else(|| launched(acquire).to_string(), |usable| usable.to_string());
-            format!("{so_far}/{}", acquire.wanted).into()
+pub(super) fn hosts(request: &RequestSummary) -> Cell {
+    match request.purpose {
+        Purpose::Acquire { wanted, launched, usable, .. } => {
+            let so_far = usable.map_or_else(|| launched.to_string(), |usable| usable.to_string());
+            format!("{so_far}/{wanted}").into()
         }
-        Body::Return(give_back) => format!("-{}", give_back.items.len()).into(),
-    }
-}
-
-/// Returns the template of a request, if it has one.
-pub(super) fn template_of(request: &RequestSnapshot) -> Option<&str> {
-    match &request.body {
-        Body::Acquire(acquire) => acquire.template_id.as_ref().map(TemplateId::as_str),
-        Body::Return(_) => None,
+        Purpose::Return { hosts } => format!("-{hosts}").into(),
     }
 }
 
