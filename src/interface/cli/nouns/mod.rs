@@ -13,6 +13,7 @@ mod findings;
 mod generating;
 mod import;
 mod init;
+mod later;
 mod lists;
 mod machines;
 mod metrics;

@@ -8,6 +8,7 @@ use super::doctor::{self, DoctorArgs};
 use super::events::{self, EventsVerb};
 use super::import::{self, TakeOverArgs};
 use super::init::{self, InitArgs};
+use super::later::Later;
 use super::machines::{self, MachinesVerb};
 use super::metrics::{self, MetricsArgs};
 use super::provider::{self, ProvidersVerb};
@@ -26,13 +27,13 @@ use crate::interface::cli::{Composition, StartOptions, Started};
 pub(crate) enum OperatorVerb {
     /// Lists, shows, waits for and cancels requests.
     #[command(subcommand, alias = "request")]
-    Requests(RequestsVerb),
+    Requests(Later<RequestsVerb>),
     /// Lists and shows hosts, asks for them and gives them back.
     #[command(subcommand, alias = "machine")]
-    Machines(MachinesVerb),
+    Machines(Later<MachinesVerb>),
     /// Lists what happened, and follows what happens.
     #[command(subcommand, alias = "event")]
-    Events(EventsVerb),
+    Events(Later<EventsVerb>),
     /// Tells what there is to measure in Prometheus' text format.
     #[command(after_help = "\
 Examples:
@@ -40,28 +41,28 @@ Examples:
   hostfactory metrics --file /var/lib/node_exporter/hostfactory.prom
 
 With metrics.file set, calls renew that file by themselves (docs/metrics.md).")]
-    Metrics(MetricsArgs),
+    Metrics(Later<MetricsArgs>),
     /// Lists, shows, checks and changes templates.
     #[command(subcommand, alias = "template")]
-    Templates(TemplatesVerb),
+    Templates(Later<TemplatesVerb>),
     /// Lists what the cloud holds of ours beside hosts.
     #[command(subcommand, alias = "resource")]
-    Resources(ResourcesVerb),
+    Resources(Later<ResourcesVerb>),
     /// Lists the providers, and asks the one in use how it is.
     #[command(subcommand, alias = "provider")]
-    Providers(ProvidersVerb),
+    Providers(Later<ProvidersVerb>),
     /// Shows and checks the configuration.
     #[command(subcommand)]
-    Config(ConfigVerb),
+    Config(Later<ConfigVerb>),
     /// Checks the store, recovers it from a copy and forgets what has ended long ago.
     #[command(subcommand)]
-    Storage(StorageVerb),
+    Storage(Later<StorageVerb>),
     /// Takes an installation of another plug-in over: its requests go on answering, its hosts can be given back. Nothing
     /// of it is changed.
-    Import(TakeOverArgs),
+    Import(Later<TakeOverArgs>),
     /// Finishes or undoes what killed processes left, and ends hosts of ours that no request accounts for. Calls do the
     /// same in passing; this does all of it now.
-    Reconcile(ReconcileArgs),
+    Reconcile(Later<ReconcileArgs>),
     /// Makes a new installation: folders, config.json, a template file, the five scripts, and the two entries that register it
     /// with Host Factory. No file is replaced, and nothing is left of what fails.
     #[command(after_help = "\
@@ -78,7 +79,7 @@ shown to choose from. Where AWS does not answer, ids are asked for. --discover
 takes the default VPC, in each zone the subnet with most free addresses, the
 default security group and Amazon Linux 2023. Nothing is made in AWS. What to do
 next is in the answer.")]
-    Init(Box<InitArgs>),
+    Init(Later<Box<InitArgs>>),
     /// Looks at everything that must be right before a host can come, and says how to mend what is not: configuration,
     /// folders, registration, templates, store, credentials, clock, what templates name in the cloud, each right that they
     /// need, and quotas.
@@ -93,13 +94,13 @@ Exit code 1 says that a check failed. Nothing is changed and nothing is
 launched: rights are tried with AWS's own dry run, on something of ours where
 there is something, since a policy that is bound to our tag refuses all else.
 What is not clear from the answer is skipped, never taken for allowed.")]
-    Doctor(DoctorArgs),
+    Doctor(Later<DoctorArgs>),
     /// Prints the script that completes this command line in a shell.
     #[command(after_help = "\
 Examples:
   hostfactory completions bash > /etc/bash_completion.d/hostfactory
   hostfactory completions zsh > ~/.zfunc/_hostfactory")]
-    Completions(CompletionsArgs),
+    Completions(Later<CompletionsArgs>),
     /// Tells the version, and what this binary was built with.
     Version,
     /// Prints the reference page of the command line.
@@ -111,7 +112,7 @@ impl OperatorVerb {
     /// Returns the form of answer that the verb itself asks for.
     pub(crate) fn format(&self) -> Option<Format> {
         match self {
-            Self::Doctor(args) if args.json => Some(Format::Json),
+            Self::Doctor(Later(args)) if args.json => Some(Format::Json),
             _ => None,
         }
     }
@@ -125,18 +126,18 @@ pub(crate) fn operate<C: Composition>(
 ) -> Result<Report, Ended> {
     let mut may_change = false;
     match verb {
-        OperatorVerb::Config(verb) => return config::run(desk, verb),
-        OperatorVerb::Completions(args) => return Ok(about::completions(&args)),
-        OperatorVerb::Doctor(args) => return doctor::run(desk, &args),
-        OperatorVerb::Init(args) => return init::run(desk, *args),
+        OperatorVerb::Config(Later(verb)) => return config::run(desk, verb),
+        OperatorVerb::Completions(Later(args)) => return Ok(about::completions(&args)),
+        OperatorVerb::Doctor(Later(args)) => return doctor::run(desk, &args),
+        OperatorVerb::Init(Later(args)) => return init::run(desk, *args),
         OperatorVerb::Version => return Ok(about::version()),
         OperatorVerb::Reference => return Ok(about::reference()),
-        OperatorVerb::Templates(TemplatesVerb::Generate { need, file }) => {
+        OperatorVerb::Templates(Later(TemplatesVerb::Generate { need, file })) => {
             return templates::generate(desk, &need, file.as_deref());
         }
-        OperatorVerb::Templates(TemplatesVerb::Schema) => return Ok(templates::schema(desk)),
-        OperatorVerb::Storage(ref verb) => storage::check_confirmed(desk, verb)?,
-        OperatorVerb::Templates(ref verb) => may_change = verb.changes(),
+        OperatorVerb::Templates(Later(TemplatesVerb::Schema)) => return Ok(templates::schema(desk)),
+        OperatorVerb::Storage(Later(ref verb)) => storage::check_confirmed(desk, verb)?,
+        OperatorVerb::Templates(Later(ref verb)) => may_change = verb.changes(),
         OperatorVerb::Requests(_)
         | OperatorVerb::Machines(_)
         | OperatorVerb::Import(_)
@@ -148,7 +149,7 @@ pub(crate) fn operate<C: Composition>(
     }
     let options = match &verb {
         // Its --set names fields of the template too.
-        OperatorVerb::Templates(TemplatesVerb::Update(_)) => {
+        OperatorVerb::Templates(Later(TemplatesVerb::Update(_))) => {
             let settings = desk.options.settings.iter().filter(|(key, _)| desk.composition.is_setting(key));
             &StartOptions { settings: settings.cloned().collect(), ..desk.options.clone() }
         }
@@ -170,21 +171,21 @@ async fn carry_out<C: Composition>(
     app: App<'_, C::Module>,
 ) -> Result<Report, Ended> {
     match verb {
-        OperatorVerb::Requests(verb) => requests::run(desk, app, verb).await,
-        OperatorVerb::Machines(verb) => machines::run(desk, app, verb).await,
-        OperatorVerb::Events(verb) => events::run(desk, app, verb).await,
-        OperatorVerb::Metrics(args) => metrics::run(app, args).await,
-        OperatorVerb::Templates(verb) => templates::run(desk, app, verb).await,
-        OperatorVerb::Resources(verb) => resources::run(app, verb).await,
-        OperatorVerb::Providers(verb) => provider::run(app, verb).await,
-        OperatorVerb::Config(verb) => config::run(desk, verb),
-        OperatorVerb::Completions(args) => Ok(about::completions(&args)),
-        OperatorVerb::Doctor(args) => doctor::run(desk, &args),
-        OperatorVerb::Init(args) => init::run(desk, *args),
+        OperatorVerb::Requests(Later(verb)) => requests::run(desk, app, verb).await,
+        OperatorVerb::Machines(Later(verb)) => machines::run(desk, app, verb).await,
+        OperatorVerb::Events(Later(verb)) => events::run(desk, app, verb).await,
+        OperatorVerb::Metrics(Later(args)) => metrics::run(app, args).await,
+        OperatorVerb::Templates(Later(verb)) => templates::run(desk, app, verb).await,
+        OperatorVerb::Resources(Later(verb)) => resources::run(app, verb).await,
+        OperatorVerb::Providers(Later(verb)) => provider::run(app, verb).await,
+        OperatorVerb::Config(Later(verb)) => config::run(desk, verb),
+        OperatorVerb::Completions(Later(args)) => Ok(about::completions(&args)),
+        OperatorVerb::Doctor(Later(args)) => doctor::run(desk, &args),
+        OperatorVerb::Init(Later(args)) => init::run(desk, *args),
         OperatorVerb::Version => Ok(about::version()),
         OperatorVerb::Reference => Ok(about::reference()),
-        OperatorVerb::Storage(verb) => storage::run(app, verb).await,
-        OperatorVerb::Import(args) => import::take_over(app, args).await,
-        OperatorVerb::Reconcile(args) => reconcile::run(app, &args).await,
+        OperatorVerb::Storage(Later(verb)) => storage::run(app, verb).await,
+        OperatorVerb::Import(Later(args)) => import::take_over(app, args).await,
+        OperatorVerb::Reconcile(Later(args)) => reconcile::run(app, &args).await,
     }
 }
