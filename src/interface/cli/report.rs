@@ -66,7 +66,9 @@ impl<T: Serialize> Written for T {
     }
 
     fn pretty(&self) -> serde_json::Result<String> {
-        serde_json::to_string_pretty(self)
+        let mut text = Vec::with_capacity(1 << 16);
+        serde_json::to_writer_pretty(&mut text, self)?;
+        String::from_utf8(text).map_err(serde::ser::Error::custom)
     }
 
     fn tree(&self) -> serde_json::Result<Value> {

@@ -54,7 +54,7 @@ impl Conditions {
     }
 
     /// Returns the documents that fit, in this order. The places of rows are ordered first: SQLite would carry the documents
-    /// through its sorter.
+    /// through its sorter. The join keeps their order, since it goes over the left side as it comes.
     fn read<T: DeserializeOwned>(
         mut self,
         connection: &Connection,
@@ -62,16 +62,11 @@ impl Conditions {
         order: &str,
         limit: usize,
     ) -> Result<Vec<T>, Fault> {
-        // Another process may write between the queries: all see the same moment.
-        let connection = connection.unchecked_transaction()?;
         self.values.push(Value::from(i64::try_from(limit).unwrap_or(i64::MAX)));
-        let query = format!("SELECT rowid FROM {table} WHERE {} ORDER BY {order} LIMIT ?", self.whole());
-        let places = connection
-            .prepare(&query)?
-            .query_map(params_from_iter(self.values), |row| row.get::<_, i64>(0))?
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut row = connection.prepare(&format!("SELECT id, document, checksum FROM {table} WHERE rowid = ?"))?;
-        let found = places.into_iter().map(|place| row.query_row([place], |row| rows::document(table, row)));
+        let places = format!("SELECT rowid AS place FROM {table} WHERE {} ORDER BY {order} LIMIT ?", self.whole());
+        let query = format!("SELECT id, document, checksum FROM ({places}) CROSS JOIN {table} ON rowid = place");
+        let mut rows = connection.prepare(&query)?;
+        let found = rows.query_map(params_from_iter(self.values), |row| rows::document(table, row))?;
         Ok(found.collect::<Result<_, _>>()?)
     }
 }
