@@ -7,6 +7,8 @@ mod architecture;
 mod campaigns;
 mod catalogue;
 mod cli;
+#[cfg(unix)]
+mod completing;
 mod contract;
 #[cfg(all(feature = "aws", unix))]
 mod credentials;

@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::args::{self, Call, InputArgs, Parsed, Refused, Verb};
 use super::barrier::guarded;
+use super::completing;
 use super::desk::{App, Desk, Ended, wait};
 use super::exit::Exit;
 use super::nouns::{self, OperatorVerb};
@@ -26,6 +27,10 @@ use crate::interface::hostfactory::{self as wire, Calls, Empty, Failure, Members
 /// Runs the program: reads `args` (the first is the program's name), does the work, writes one document to standard
 /// output and returns the exit code. Panics in the work end here.
 pub fn run<C: Composition>(args: impl IntoIterator<Item = OsString>, composition: &C) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(exit) = completing::answer(&args) {
+        return exit.into();
+    }
     let mut left = None;
     let (exit, output) = answer(args, composition, &mut left);
     // The process ends soon; to take a long answer apart would cost as much as to print it.

@@ -2,6 +2,7 @@
 
 mod args;
 mod barrier;
+mod completing;
 mod composition;
 mod desk;
 mod dispatch;

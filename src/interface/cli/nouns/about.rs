@@ -4,8 +4,10 @@ use clap::{Args, Command};
 use clap_complete::Shell;
 use serde_json::json;
 
-use crate::interface::cli::args;
+use crate::interface::cli::desk::Ended;
 use crate::interface::cli::report::Report;
+use crate::interface::cli::{args, completing};
+use crate::interface::hostfactory::Failure;
 
 /// For which shell.
 #[derive(Debug, Args)]
@@ -15,10 +17,9 @@ pub(crate) struct CompletionsArgs {
 }
 
 /// Returns the script that completes our command line in a shell.
-pub(super) fn completions(args: &CompletionsArgs) -> Report {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut args::command(), "hostfactory", &mut script);
-    Report::plain(String::from_utf8_lossy(&script).into_owned())
+pub(super) fn completions(args: &CompletionsArgs) -> Result<Report, Ended> {
+    let script = completing::script(args.shell).map_err(|error| Ended::failed(Failure::new(&error.to_string())))?;
+    Ok(Report::plain(script))
 }
 
 /// Returns the version, and what this binary was built with.

@@ -50,7 +50,14 @@ The file names it in \"$schema\", as the one that init writes does.")]
 /// Does what `verb` says and returns what to print.
 pub(super) fn run<C: Composition>(desk: &Desk<'_, C>, verb: ConfigVerb) -> Result<Report, Ended> {
     match verb {
-        ConfigVerb::Show { origin } => Ok(Report::of(desk.composition.configuration(desk.options, origin)?)),
+        ConfigVerb::Show { origin } => {
+            let document = desk.composition.configuration(desk.options, origin)?;
+            let mut keys = Vec::new();
+            for (section, value) in document.as_object().into_iter().flatten().filter(|(_, value)| value.is_object()) {
+                collect_keys(section, value, &mut keys);
+            }
+            Ok(Report::of(document).named(keys))
+        }
         ConfigVerb::Get { key } => {
             let (value, origin) = desk.composition.configured(desk.options, &key)?.unzip();
             let shown = value.as_ref().map_or_else(String::new, plain);
@@ -69,6 +76,18 @@ pub(super) fn run<C: Composition>(desk: &Desk<'_, C>, verb: ConfigVerb) -> Resul
             Ok(Report::line(json!({ "valid": true, "warnings": warnings }), text))
         }
         ConfigVerb::Schema => Ok(Report::json(desk.composition.config_schema())),
+    }
+}
+
+/// Adds the keys below `path`, whether their values are shown with their origins or without.
+fn collect_keys(path: &str, value: &Value, keys: &mut Vec<String>) {
+    match value {
+        Value::Object(members) if !members.is_empty() && !members.contains_key("origin") => {
+            for (name, value) in members {
+                collect_keys(&format!("{path}.{name}"), value, keys);
+            }
+        }
+        _ => keys.push(path.to_owned()),
     }
 }
 

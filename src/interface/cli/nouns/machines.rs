@@ -60,6 +60,13 @@ Examples:
     },
 }
 
+impl MachinesVerb {
+    /// Returns whether it may change anything or asks the cloud, of which events and metrics tell.
+    pub(super) const fn changes(&self) -> bool {
+        !matches!(self, Self::List(_) | Self::Show { .. })
+    }
+}
+
 /// Which hosts to list.
 #[derive(Debug, Args)]
 pub(crate) struct ListMachinesArgs {

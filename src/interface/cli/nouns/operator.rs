@@ -99,7 +99,10 @@ What is not clear from the answer is skipped, never taken for allowed.")]
     #[command(after_help = "\
 Examples:
   hostfactory completions bash > /etc/bash_completion.d/hostfactory
-  hostfactory completions zsh > ~/.zfunc/_hostfactory")]
+  hostfactory completions zsh > ~/.zfunc/_hostfactory
+
+The script asks the hostfactory of the search path what may come next: also the
+ids of requests, hosts and templates, and the keys of the configuration.")]
     Completions(Later<CompletionsArgs>),
     /// Tells the version, and what this binary was built with.
     Version,
@@ -127,7 +130,7 @@ pub(crate) fn operate<C: Composition>(
     let mut may_change = false;
     match verb {
         OperatorVerb::Config(Later(verb)) => return config::run(desk, verb),
-        OperatorVerb::Completions(Later(args)) => return Ok(about::completions(&args)),
+        OperatorVerb::Completions(Later(args)) => return about::completions(&args),
         OperatorVerb::Doctor(Later(args)) => return doctor::run(desk, &args),
         OperatorVerb::Init(Later(args)) => return init::run(desk, *args),
         OperatorVerb::Version => return Ok(about::version()),
@@ -138,10 +141,9 @@ pub(crate) fn operate<C: Composition>(
         OperatorVerb::Templates(Later(TemplatesVerb::Schema)) => return Ok(templates::schema(desk)),
         OperatorVerb::Storage(Later(ref verb)) => storage::check_confirmed(desk, verb)?,
         OperatorVerb::Templates(Later(ref verb)) => may_change = verb.changes(),
-        OperatorVerb::Requests(_)
-        | OperatorVerb::Machines(_)
-        | OperatorVerb::Import(_)
-        | OperatorVerb::Reconcile(_) => may_change = true,
+        OperatorVerb::Requests(Later(ref verb)) => may_change = verb.changes(),
+        OperatorVerb::Machines(Later(ref verb)) => may_change = verb.changes(),
+        OperatorVerb::Import(_) | OperatorVerb::Reconcile(_) => may_change = true,
         OperatorVerb::Events(_)
         | OperatorVerb::Metrics(_)
         | OperatorVerb::Resources(_)
@@ -179,7 +181,7 @@ async fn carry_out<C: Composition>(
         OperatorVerb::Resources(Later(verb)) => resources::run(app, verb).await,
         OperatorVerb::Providers(Later(verb)) => provider::run(app, verb).await,
         OperatorVerb::Config(Later(verb)) => config::run(desk, verb),
-        OperatorVerb::Completions(Later(args)) => Ok(about::completions(&args)),
+        OperatorVerb::Completions(Later(args)) => about::completions(&args),
         OperatorVerb::Doctor(Later(args)) => doctor::run(desk, &args),
         OperatorVerb::Init(Later(args)) => init::run(desk, *args),
         OperatorVerb::Version => Ok(about::version()),

@@ -78,6 +78,13 @@ with: hostfactory machines return --all-of req-…")]
     },
 }
 
+impl RequestsVerb {
+    /// Returns whether it may change anything or asks the cloud, of which events and metrics tell.
+    pub(super) const fn changes(&self) -> bool {
+        !matches!(self, Self::List(_) | Self::Show { .. })
+    }
+}
+
 /// Which requests to list.
 #[derive(Debug, Args)]
 pub(crate) struct ListRequestsArgs {
