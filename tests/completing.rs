@@ -50,7 +50,7 @@ fn bash_completes_ids_and_keys_of_the_installation_that_the_line_names() {
     assert_eq!(offered(&sandbox, "hostfactory machines request Sim"), ["Simulated-1"]);
     assert_eq!(offered(&sandbox, "hostfactory config get storage.strat"), ["storage.strategy"]);
 
-    let ordered = ran(&sandbox, "machines request Simulated-1");
+    let ordered = ran(&sandbox, "machines request Simulated-1 --wait --interval 1s");
     let id = ordered.document["requests"][0]["requestId"].as_str().unwrap();
     assert_eq!(offered(&sandbox, "hostfactory requests show re"), [id]);
     assert_eq!(offered(&sandbox, "hostfactory machines return --all-of req-"), [id]);
