@@ -2,6 +2,8 @@
 //!
 //! Invariant: a cell is one line; what it came from the cloud or a file cannot move the cursor or change colours.
 
+use std::borrow::Cow;
+
 use super::screen::Screen;
 use super::wrapping;
 
@@ -44,7 +46,7 @@ impl Cell {
         &self.text
     }
 
-    fn shown(&self, width: usize, coloured: bool) -> String {
+    fn shown(&self, width: usize, coloured: bool) -> Cow<'_, str> {
         let cut = cut(&self.text, width);
         let code = match self.tone {
             Tone::Plain => return cut,
@@ -54,7 +56,7 @@ impl Cell {
             Tone::Bad => "31",
             Tone::Faint => "2",
         };
-        format!("\u{1b}[{code}m{cut}\u{1b}[0m")
+        format!("\u{1b}[{code}m{cut}\u{1b}[0m").into()
     }
 
     fn width(&self) -> usize {
@@ -64,14 +66,14 @@ impl Cell {
 
 impl From<&str> for Cell {
     fn from(text: &str) -> Self {
-        let text = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        Self { text, tone: Tone::Plain }
+        Self::from(text.to_owned())
     }
 }
 
 impl From<String> for Cell {
     fn from(text: String) -> Self {
-        Self::from(text.as_str())
+        let text = if text.contains(char::is_control) { text.replace(char::is_control, " ") } else { text };
+        Self { text, tone: Tone::Plain }
     }
 }
 
@@ -220,19 +222,19 @@ pub(super) fn difference(lines: &[String], screen: Screen) -> String {
         let room = screen.width().map_or(usize::MAX, |width| width.saturating_sub(GAP.len()).max(1));
         let further = rest.chunks(room).map(|letters| format!("{GAP}{}", letters.iter().collect::<String>()));
         let pieces = std::iter::once(first.iter().collect::<String>()).chain(further);
-        let toned = pieces.map(|piece| Cell::toned(&piece, tone).shown(usize::MAX, screen.is_coloured()));
+        let toned = pieces.map(|piece| Cell::toned(&piece, tone).shown(usize::MAX, screen.is_coloured()).into_owned());
         toned.collect::<Vec<_>>().join("\n")
     };
     lines.iter().map(shown).collect::<Vec<_>>().join("\n")
 }
 
-fn cut(text: &str, width: usize) -> String {
+fn cut(text: &str, width: usize) -> Cow<'_, str> {
     if text.chars().count() <= width {
-        return text.to_owned();
+        return text.into();
     }
     let mut kept: String = text.chars().take(width.saturating_sub(1)).collect();
     kept.push('…');
-    kept
+    kept.into()
 }
 
 #[cfg(test)]

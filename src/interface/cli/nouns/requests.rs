@@ -201,15 +201,17 @@ fn listed(list: Listed<RequestSummary>, format: Format) -> Report {
     let mut table = Table::new(&columns, "There are no such requests.");
     // Only what is shown is made: a list may be long.
     for request in list.entries.iter().filter(|_| format.has_columns()) {
-        table.push(vec![
+        let mut row = vec![
             request.id.as_str().into(),
             words::request_status(request.status),
             words::hosts(request),
             Cell::from(request.template().map(TemplateId::as_str)),
             when::age(list.at, request.created_at).into(),
-            when::age(list.at, request.changed_at).into(),
-            request.message.as_str().into(),
-        ]);
+        ];
+        if format == Format::Wide {
+            row.extend([when::age(list.at, request.changed_at).into(), request.message.as_str().into()]);
+        }
+        table.push(row);
     }
     let names = list.entries.iter().map(|request| request.id.to_string()).collect();
     let entries = list.entries.into_iter().map(words::RequestEntry).collect();
