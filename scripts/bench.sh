@@ -21,7 +21,7 @@ mkdir -p "$scratch"/{conf,work,log}
 # The emulator has no rates; what the limiter itself costs is in the figures.
 export HOSTFACTORY_PROVIDER_AWS_RATE_SCALE_PERCENT=10000
 export HF_PROVIDER_NAME=bench HF_PROVIDER_CONFDIR=$scratch/conf HF_PROVIDER_WORKDIR=$scratch/work HF_PROVIDER_LOGDIR=$scratch/log
-python3 - "$scratch/conf/benchprov_templates.json" "$scratch/conf/bare.json" <<'PY'
+python3 - "$scratch/conf/benchprov_templates.json" "$scratch/conf/bare.json" "$scratch/conf/many.json" <<'PY'
 import json, sys
 template = lambda n: {
     "templateId": f"Template-{n}", "maxNumber": 1000, "imageId": "ami-0123456789abcdef0", "vmType": "m6i.large",
@@ -29,6 +29,7 @@ template = lambda n: {
     "instanceTags": "project=risk;owner=grid", "priceType": "ondemand",
     "attributes": {"type": ["String", "X86_64"], "ncpus": ["Numeric", "2"], "ncores": ["Numeric", "1"], "nram": ["Numeric", "8192"]},
 }
+json.dump({"templates": [template(n) for n in range(5000)]}, open(sys.argv[3], "w"))
 templates = [template(n) for n in range(25)]
 json.dump({"templates": templates}, open(sys.argv[1], "w"))
 for one in templates:
@@ -63,15 +64,7 @@ for strategy in json sqlite; do
     "events list" "events tail --output table" "templates list" "templates show Template-1" "templates validate" \
     "storage info" "config show" "config get storage.strategy" "config validate" "version" "completions bash"; do
     # shellcheck disable=SC2086 # words of a command line
-    # 6 M is the promise. Lists of a hundred entries decode and render each of them whole; clap makes completions out of the
-    # whole tree of commands.
-    limit=6
-    case "$line" in
-      requests\ list*) limit=9 ;;
-      machines\ list*) limit=7.5 ;;
-      completions*) limit=13.5 ;;
-    esac
-    instructions "$(echo "$line" | sed 's/req-[^ ]*/ID/; s/i-[0-9a-f]* *$/ID/'), $strategy" $limit $line
+    instructions "$(echo "$line" | sed 's/req-[^ ]*/ID/; s/i-[0-9a-f]* *$/ID/'), $strategy" 6 $line
   done
 done
 
@@ -80,6 +73,8 @@ for strategy in json sqlite; do
   [ $strategy = json ] && instructions "getAvailableTemplates, 25 templates" 3 getAvailableTemplates --data '{}'
   [ $strategy = json ] && HOSTFACTORY_TEMPLATE_FILE=$scratch/conf/bare.json \
     instructions "getAvailableTemplates, 25 without attributes" 3 getAvailableTemplates --data '{}'
+  [ $strategy = json ] && HOSTFACTORY_TEMPLATE_FILE=$scratch/conf/many.json \
+    instructions "getAvailableTemplates, 5,000 templates" 320 getAvailableTemplates --data '{}'
   request=$("$bin" requestMachines --data '{"template":{"templateId":"Template-1","machineCount":10}}' | sed 's/.*"requestId":"\([^"]*\)".*/\1/')
   status="{\"requests\":[{\"requestId\":\"$request\"}]}"
   "$bin" getRequestStatus --data "$status" >"$scratch/settled"

@@ -239,13 +239,11 @@ fn the_component_is_built_from_the_settings_in_force() {
 }
 
 #[test]
-fn a_file_of_many_templates_is_read_at_once() {
+fn a_file_of_thousands_of_templates_is_read_whole() {
     let folder = tempfile::tempdir().unwrap();
     let all: Vec<String> = (0..5000).map(|number| template(&format!("t{number}"), "")).collect();
     put(folder.path(), "templates.json", format!("[{}]", all.join(",")).as_bytes());
-    let started = std::time::Instant::now();
     assert_eq!(catalogue(folder.path()).list().unwrap().templates.len(), 5000);
-    assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
 /// The attributes of a template whose members these are, or why it is refused.
