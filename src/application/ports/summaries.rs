@@ -1,4 +1,4 @@
-//! Requests as lists have them: a read model, so that a list reads neither plans nor attempts.
+//! Requests as lists have them: a read model, so that stores read no more of a request than that.
 
 use crate::domain::request::{Attempt, Body, RequestSnapshot, RequestStatus, Verdict};
 use crate::domain::template::ProviderApi;

@@ -44,6 +44,8 @@ pub(super) fn discovered<C: Composition>(
 /// What is chosen for a first template.
 pub(super) struct Chooser<'a> {
     pub(super) found: &'a Discovery,
+    /// The instance types that are known.
+    pub(super) known: &'a [InstanceShape],
     /// Where to ask; `None` takes the defaults.
     pub(super) screen: Option<Screen>,
 }
@@ -64,7 +66,7 @@ impl Chooser<'_> {
             None => None,
         };
         if need.subnets.is_empty() {
-            need.subnets = self.subnets_in(vpc.as_deref())?;
+            need.subnets = self.subnets_in(vpc.as_deref(), need)?;
         }
         if need.security_groups.is_empty() {
             need.security_groups = self.groups_in(vpc.as_deref())?;
@@ -144,7 +146,7 @@ impl Chooser<'_> {
         Ok(self.choose(choice)?.into_iter().next())
     }
 
-    fn subnets_in(&self, vpc: Option<&str>) -> Result<Vec<String>, Ended> {
+    fn subnets_in(&self, vpc: Option<&str>, need: &NeedArgs) -> Result<Vec<String>, Ended> {
         let inside = self.subnets().iter().filter(|subnet| vpc.is_none_or(|vpc| subnet.vpc == vpc));
         let mut inside: Vec<&Subnet> = inside.collect();
         inside.sort_by(|one, other| (&one.zone, other.free, &one.id).cmp(&(&other.zone, one.free, &other.id)));
@@ -155,6 +157,7 @@ impl Chooser<'_> {
                 default.push(subnet);
             }
         }
+        let default = self.up_to_date(default, need);
         let row = |subnet: &&Subnet| {
             let cells: Vec<Cell> = vec![
                 subnet.id.as_str().into(),
@@ -173,6 +176,21 @@ impl Chooser<'_> {
             many: true,
             prefixes: &["subnet-"],
         })
+    }
+
+    /// Leaves out the zones that lack the best type which two in three of them offer: a region's oldest zones have old types
+    /// alone, and would have every host be one of those.
+    fn up_to_date<'s>(&self, mut subnets: Vec<&'s Subnet>, need: &NeedArgs) -> Vec<&'s Subnet> {
+        let Ok(offers) = &self.found.offers else { return subnets };
+        let has = |subnet: &Subnet, shape: &InstanceShape| {
+            offers.get(&shape.name).is_some_and(|offered| offered.contains(&subnet.zone))
+        };
+        let zones_of = |shape: &InstanceShape| subnets.iter().filter(|subnet| has(subnet, shape)).count();
+        let common = self.known.iter().filter(|shape| zones_of(shape) * 3 >= subnets.len() * 2);
+        if let Some(best) = need.query().among(common.cloned().collect()).first() {
+            subnets.retain(|subnet| has(subnet, best));
+        }
+        subnets
     }
 
     fn groups_in(&self, vpc: Option<&str>) -> Result<Vec<String>, Ended> {
@@ -302,4 +320,54 @@ pub(super) fn document(found: &Discovery) -> Value {
         "aliases": images(&found.aliases),
         "unread": unread(found),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use clap::{Args, Command, FromArgMatches};
+
+    use super::*;
+    use crate::infrastructure::instance_types::KnownInstanceTypes;
+
+    const ZONES: [&str; 4] = ["a", "b", "c", "old"];
+
+    /// Returns the zones whose subnets are taken without a question, where these types are offered there.
+    fn taken_zones(offers: &[(&str, &[&str])]) -> Vec<String> {
+        let subnet = |zone: &&str| Subnet {
+            id: (*zone).to_owned(),
+            vpc: "vpc-1".to_owned(),
+            zone: (*zone).to_owned(),
+            free: 10,
+            name: None,
+        };
+        let zones = |zones: &[&str]| zones.iter().map(|zone| (*zone).to_owned()).collect::<HashSet<_>>();
+        let offers: HashMap<_, _> = offers.iter().map(|(name, has)| ((*name).to_owned(), zones(has))).collect();
+        let found = Discovery {
+            caller: None,
+            vpcs: Ok(Vec::new()),
+            subnets: Ok(ZONES.iter().map(subnet).collect()),
+            security_groups: Ok(Vec::new()),
+            key_pairs: Ok(Vec::new()),
+            instance_profiles: Ok(Vec::new()),
+            images: Ok(Vec::new()),
+            aliases: Ok(Vec::new()),
+            offers: Ok(offers),
+        };
+        let known = KnownInstanceTypes::new("");
+        let known = crate::application::ports::InstanceTypes::all(&known);
+        let line = NeedArgs::augment_args(Command::new("need")).get_matches_from(["need"]);
+        let need = NeedArgs::from_arg_matches(&line).unwrap();
+        Chooser { found: &found, known: &known, screen: None }.subnets_in(Some("vpc-1"), &need).unwrap()
+    }
+
+    #[test]
+    fn a_zone_with_old_types_alone_is_left_out_and_one_that_lacks_the_newest_is_not() {
+        let old = ("m4.large", &ZONES[..]);
+        assert_eq!(taken_zones(&[old]), ZONES);
+        assert_eq!(taken_zones(&[old, ("m6i.large", &["a", "b", "c"])]), ["a", "b", "c"]);
+        assert_eq!(taken_zones(&[old, ("m6i.large", &["a", "b", "c"]), ("m7i.large", &["a"])]), ["a", "b", "c"]);
+        assert_eq!(taken_zones(&[]), ZONES, "nothing that fits is offered: doctor says so");
+    }
 }

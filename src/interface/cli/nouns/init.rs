@@ -154,7 +154,8 @@ fn asked<C: Composition>(desk: &Desk<'_, C>, args: &mut InitArgs) -> Result<(Pro
             for line in discovering::unread(&found) {
                 output::hint(&line);
             }
-            let chooser = Chooser { found: &found, screen: asks.then_some(desk.screen) };
+            let known = desk.composition.instance_types();
+            let chooser = Chooser { found: &found, known: &known, screen: asks.then_some(desk.screen) };
             chooser.fill(&mut args.need, args.vpc.as_deref())?;
             Some(found)
         }

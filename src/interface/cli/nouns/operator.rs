@@ -78,9 +78,9 @@ Examples:
 On a terminal AWS is asked what there is (VPCs, subnets with free addresses,
 security groups, images, key pairs, instance profiles), and numbered lists are
 shown to choose from. Where AWS does not answer, ids are asked for. --discover
-takes the default VPC, in each zone the subnet with most free addresses, the
-default security group and Amazon Linux 2023. Nothing is made in AWS. What to do
-next is in the answer.")]
+takes the default VPC, in each zone the subnet with most free addresses (but for
+zones with old instance types alone), the default security group and Amazon
+Linux 2023. Nothing is made in AWS. What to do next is in the answer.")]
     Init(Later<Box<InitArgs>>),
     /// Looks at everything that must be right before a host can come, and says how to mend what is not: configuration,
     /// folders, registration, templates, store, credentials, clock, what templates name in the cloud, each right that they
