@@ -103,7 +103,12 @@ fn places(line: &[OsString]) -> Vec<OsString> {
     while let Some(word) = words.next() {
         let text = word.to_string_lossy();
         if PLACES.contains(&&*text) {
-            places.extend([Some(word), words.next()].into_iter().flatten().cloned());
+            let mut value = words.next();
+            // Bash divides a word at its equals sign.
+            if value.is_some_and(|value| value == "=") {
+                value = words.next();
+            }
+            places.extend([Some(word), value].into_iter().flatten().cloned());
         } else if PLACES.iter().any(|place| text.strip_prefix(place).is_some_and(|rest| rest.starts_with('='))) {
             places.push(word.clone());
         }
@@ -117,18 +122,8 @@ mod tests {
 
     #[test]
     fn lists_are_asked_of_the_installation_that_the_line_names() {
-        let line = [
-            "hostfactory",
-            "--",
-            "hostfactory",
-            "--config-dir",
-            "a b",
-            "requests",
-            "--set=x.y=z",
-            "show",
-            "--work-dir",
-        ];
-        let line: Vec<OsString> = line.into_iter().map(OsString::from).collect();
-        assert_eq!(places(&line), ["--config-dir", "a b", "--set=x.y=z", "--work-dir"]);
+        let line = "hostfactory -- hostfactory --config-dir a requests --log-dir = l --set=x.y=z show --work-dir";
+        let line: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        assert_eq!(places(&line), ["--config-dir", "a", "--log-dir", "l", "--set=x.y=z", "--work-dir"]);
     }
 }
