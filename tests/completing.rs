@@ -88,6 +88,16 @@ fn every_shell_has_a_script_that_asks_the_program() {
 }
 
 #[test]
+fn the_first_tab_of_zsh_is_answered_by_the_function_that_the_script_defines() {
+    let output = Sandbox::new().program().args(["completions", "zsh"]).output().unwrap();
+    let script = String::from_utf8(output.stdout).unwrap();
+    let (defined, called) =
+        ("function _clap_dynamic_completer_hostfactory()", "_clap_dynamic_completer_hostfactory \"$@\"");
+    assert!(script.starts_with("#compdef hostfactory") && script.contains(defined), "{script}");
+    assert!(script.trim_end().ends_with(&format!("{called}\nfi")), "{script}");
+}
+
+#[test]
 fn a_call_is_answered_as_ever_whatever_the_environment_says_of_completion() {
     let sandbox = Sandbox::simulated();
     let output = sandbox.program().env("HOSTFACTORY_COMPLETE", "bash").arg("getAvailableTemplates").output().unwrap();

@@ -24,6 +24,12 @@ const ASKED: &str = "HOSTFACTORY_COMPLETE";
 /// Options that say where the installation lies, each with a value.
 const PLACES: [&str; 4] = ["--config-dir", "--work-dir", "--log-dir", "--set"];
 
+/// What zsh lacks: it runs the script at the first Tab, which then has to be answered, too.
+const FIRST_TAB: &str = r#"if [ "$funcstack[1]" = "_hostfactory" ]; then
+    _clap_dynamic_completer_hostfactory "$@"
+fi
+"#;
+
 /// Returns the script that has a shell ask the program of its search path what may come next.
 ///
 /// # Errors
@@ -32,6 +38,9 @@ pub(super) fn script(shell: Shell) -> io::Result<String> {
     let mut script = Vec::new();
     if let Some(completer) = Shells::builtins().completer(&shell.to_string()) {
         completer.write_registration(ASKED, PROGRAM, PROGRAM, PROGRAM, &mut script)?;
+    }
+    if shell == Shell::Zsh {
+        script.extend(FIRST_TAB.as_bytes());
     }
     String::from_utf8(script).map_err(io::Error::other)
 }
