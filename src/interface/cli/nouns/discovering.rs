@@ -187,9 +187,13 @@ impl Chooser<'_> {
         };
         let zones_of = |shape: &InstanceShape| subnets.iter().filter(|subnet| has(subnet, shape)).count();
         let common = self.known.iter().filter(|shape| zones_of(shape) * 3 >= subnets.len() * 2);
-        if let Some(best) = need.query().among(common.cloned().collect()).first() {
-            subnets.retain(|subnet| has(subnet, best));
+        let Some(best) = need.query().among(common.cloned().collect()).into_iter().next() else { return subnets };
+        let old: Vec<&str> =
+            subnets.iter().filter(|subnet| !has(subnet, &best)).map(|subnet| subnet.zone.as_str()).collect();
+        if !old.is_empty() {
+            output::hint(&format!("Left out: {}, where {} is not offered", old.join(", "), best.name));
         }
+        subnets.retain(|subnet| has(subnet, &best));
         subnets
     }
 
