@@ -209,6 +209,23 @@ fn a_request_is_watched_until_it_is_settled() {
 }
 
 #[test]
+fn whatever_a_command_did_the_store_is_one_file_again_when_it_has_ended() {
+    for strategy in stores() {
+        let sandbox = Sandbox::simulated();
+        let config = json!({"provider": {"type": "simulated"}, "storage": {"strategy": strategy}});
+        sandbox.write("conf/config.json", config.to_string());
+        for line in
+            ["machines request Simulated-1", "requests list", "events tail", "storage purge --yes", "storage info"]
+        {
+            assert_eq!(told(&sandbox, line).code, 0, "{line}");
+            let files = std::fs::read_dir(sandbox.path("work/data")).unwrap();
+            let files: Vec<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+            assert!(!files.iter().any(|file| file.ends_with("-wal") || file.ends_with("-shm")), "{line}: {files:?}");
+        }
+    }
+}
+
+#[test]
 fn the_version_is_text_or_a_document() {
     let sandbox = Sandbox::new();
     assert_eq!(told(&sandbox, "version").document["version"], env!("CARGO_PKG_VERSION"));

@@ -30,6 +30,9 @@ const FIRST_TAB: &str = r#"if [ "$funcstack[1]" = "_hostfactory" ]; then
 fi
 "#;
 
+/// How many of the newest are offered: a store may hold a year's, and somebody waits.
+const MOST: &str = "1000";
+
 /// Returns the script that has a shell ask the program of its search path what may come next.
 ///
 /// # Errors
@@ -82,9 +85,9 @@ fn taught(command: Command, places: &Arc<[OsString]>) -> Command {
 fn list_of(argument: &Arg) -> Option<&'static [&'static str]> {
     let is = |one: TypeId| argument.get_value_parser().type_id() == one;
     if is(TypeId::of::<RequestId>()) {
-        Some(&["requests", "list", "--limit", "0"])
+        Some(&["requests", "list", "--limit", MOST])
     } else if is(TypeId::of::<MachineId>()) || is(TypeId::of::<HostRef>()) {
-        Some(&["machines", "list", "--limit", "0"])
+        Some(&["machines", "list", "--limit", MOST])
     } else if is(TypeId::of::<TemplateId>()) {
         Some(&["templates", "list"])
     } else if argument.get_id() == "key" {

@@ -174,7 +174,7 @@ impl Table {
 }
 
 fn line<'c>(cells: impl Iterator<Item = &'c Cell>, widths: &[usize], screen: Screen) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(widths.iter().map(|width| width + GAP.len()).sum());
     let mut gap = 0;
     for (cell, width) in cells.zip(widths) {
         text.extend(std::iter::repeat_n(' ', gap));

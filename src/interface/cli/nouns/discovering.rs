@@ -1,6 +1,6 @@
 //! What `init` learns from AWS, and what is chosen from it: by whoever sits at the terminal, or what most would choose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Value, json};
 
@@ -182,9 +182,7 @@ impl Chooser<'_> {
     /// alone, and would have every host be one of those.
     fn up_to_date<'s>(&self, mut subnets: Vec<&'s Subnet>, need: &NeedArgs) -> Vec<&'s Subnet> {
         let Ok(offers) = &self.found.offers else { return subnets };
-        let has = |subnet: &Subnet, shape: &InstanceShape| {
-            offers.get(&shape.name).is_some_and(|offered| offered.contains(&subnet.zone))
-        };
+        let has = |subnet: &Subnet, shape: &InstanceShape| is_offered(offers, shape, &subnet.zone);
         let zones_of = |shape: &InstanceShape| subnets.iter().filter(|subnet| has(subnet, shape)).count();
         let common = self.known.iter().filter(|shape| zones_of(shape) * 3 >= subnets.len() * 2);
         let Some(best) = need.query().among(common.cloned().collect()).into_iter().next() else { return subnets };
@@ -271,14 +269,16 @@ fn taken(vpc: Option<&str>, need: &NeedArgs) -> String {
     )
 }
 
+fn is_offered(offers: &HashMap<String, HashSet<String>>, shape: &InstanceShape, zone: &str) -> bool {
+    offers.get(&shape.name).is_some_and(|zones| zones.contains(zone))
+}
+
 /// Leaves those types that are offered in every zone of these subnets, as far as AWS told.
 pub(super) fn keep_offered(types: &mut Vec<InstanceShape>, found: &Discovery, subnets: &[String]) {
     let Ok(offers) = &found.offers else { return };
     let named = part(&found.subnets).iter().filter(|subnet| subnets.contains(&subnet.id));
     let zones: Vec<&str> = named.map(|subnet| subnet.zone.as_str()).collect();
-    types.retain(|shape| {
-        offers.get(&shape.name).is_some_and(|offered| zones.iter().all(|zone| offered.contains(*zone)))
-    });
+    types.retain(|shape| offers.contains_key(&shape.name) && zones.iter().all(|zone| is_offered(offers, shape, zone)));
 }
 
 /// Returns the lists that could not be had, a line each.
@@ -328,8 +328,6 @@ pub(super) fn document(found: &Discovery) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{HashMap, HashSet};
-
     use clap::{Args, Command, FromArgMatches};
 
     use super::*;

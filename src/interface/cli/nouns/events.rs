@@ -187,7 +187,8 @@ fn listed(list: Listed<EventEnvelope>, format: Format, more: Option<bool>) -> Re
     for event in list.entries.iter().filter(|_| format.has_columns()) {
         table.push(row(event));
     }
-    let names = list.entries.iter().map(|event| event.sequence.to_string()).collect();
+    let names =
+        list.entries.iter().filter(|_| format == Format::Name).map(|event| event.sequence.to_string()).collect();
     let entries = list.entries.into_iter().map(words::EventEntry).collect();
     Report::entries("events", entries, names, table, more)
 }

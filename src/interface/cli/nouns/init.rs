@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::discovering::{self, Chooser};
 use super::generating::NeedArgs;
 use crate::application::ports::Discovery;
+use crate::domain::template::InstanceShape;
 use crate::interface::cli::desk::{Desk, Ended};
 use crate::interface::cli::report::{Block, Report};
 use crate::interface::cli::table::Cell;
@@ -74,12 +75,12 @@ pub(super) fn run<C: Composition>(desk: &Desk<'_, C>, mut args: InitArgs) -> Res
         below(&mut args.scripts, "scripts");
         below(&mut args.registration, "registration");
     }
-    let (provider, found) = asked(desk, &mut args)?;
+    // There is no installation yet that a query could be put to.
+    let mut known = desk.composition.instance_types();
+    let (provider, found) = asked(desk, &mut args, &known)?;
     let (rents, template) = match provider {
         Provider::Simulated => (json!({ "type": "simulated" }), args.need.simulated()),
         Provider::Aws => {
-            // There is no installation yet that a query could be put to.
-            let mut known = desk.composition.instance_types();
             if let Some(found) = &found {
                 discovering::keep_offered(&mut known, found, &args.need.subnets);
             }
@@ -122,7 +123,11 @@ fn question(text: &str, default: &str) -> Result<String, Ended> {
 }
 
 /// Fills in what was not told, on a terminal by asking, and returns what AWS told.
-fn asked<C: Composition>(desk: &Desk<'_, C>, args: &mut InitArgs) -> Result<(Provider, Option<Discovery>), Ended> {
+fn asked<C: Composition>(
+    desk: &Desk<'_, C>,
+    args: &mut InitArgs,
+    known: &[InstanceShape],
+) -> Result<(Provider, Option<Discovery>), Ended> {
     // Whoever wants AWS to tell wants no questions.
     let asks = desk.screen.terminal.asks && !args.discover;
     let provider = match args.provider {
@@ -154,8 +159,7 @@ fn asked<C: Composition>(desk: &Desk<'_, C>, args: &mut InitArgs) -> Result<(Pro
             for line in discovering::unread(&found) {
                 output::hint(&line);
             }
-            let known = desk.composition.instance_types();
-            let chooser = Chooser { found: &found, known: &known, screen: asks.then_some(desk.screen) };
+            let chooser = Chooser { found: &found, known, screen: asks.then_some(desk.screen) };
             chooser.fill(&mut args.need, args.vpc.as_deref())?;
             Some(found)
         }

@@ -238,7 +238,7 @@ fn listed(list: Listed<MachineSnapshot>, format: Format) -> Report {
             machine.given_up.as_deref().or(machine.reason.as_deref()).into(),
         ]);
     }
-    let names = list.entries.iter().map(|machine| machine.id.to_string()).collect();
+    let names = list.entries.iter().filter(|_| format == Format::Name).map(|machine| machine.id.to_string()).collect();
     let entries = list.entries.into_iter().map(words::MachineEntry).collect();
     Report::entries("machines", entries, names, table, Some(list.more))
 }

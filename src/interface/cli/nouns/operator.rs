@@ -1,7 +1,5 @@
 //! Every noun that an operator can name, and the way to what its verbs do.
 
-use std::mem;
-
 use clap::Subcommand;
 
 use super::about::{self, CompletionsArgs};
@@ -162,14 +160,9 @@ pub(crate) fn operate<C: Composition>(
     let desk = &Desk::new(desk.composition, options, desk.screen);
     let started = desk.start()?;
     let report = wait(carry_out(verb, desk, App::of(&started))).map_err(Ended::failed);
-    if may_change {
-        // However long the verb waited, what comes after the answer has its own time.
-        let budget = started.budget.anew();
-        *left = Some(Started { budget, ..started });
-    } else {
-        // The process ends with the answer; to take apart what only read would be a fortieth of the work.
-        mem::forget(started);
-    }
+    // However long the verb waited, what comes after the answer has its own time.
+    let budget = started.budget.anew();
+    *left = may_change.then_some(Started { budget, ..started });
     report?
 }
 

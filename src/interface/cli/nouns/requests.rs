@@ -213,7 +213,7 @@ fn listed(list: Listed<RequestSummary>, format: Format) -> Report {
         }
         table.push(row);
     }
-    let names = list.entries.iter().map(|request| request.id.to_string()).collect();
+    let names = list.entries.iter().filter(|_| format == Format::Name).map(|request| request.id.to_string()).collect();
     let entries = list.entries.into_iter().map(words::RequestEntry).collect();
     Report::entries("requests", entries, names, table, Some(list.more))
 }
