@@ -72,7 +72,8 @@ impl From<&str> for Cell {
 
 impl From<String> for Cell {
     fn from(text: String) -> Self {
-        let text = if text.contains(char::is_control) { text.replace(char::is_control, " ") } else { text };
+        let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let text = if is_plain { text } else { text.replace(char::is_control, " ") };
         Self { text, tone: Tone::Plain }
     }
 }
@@ -229,7 +230,8 @@ pub(super) fn difference(lines: &[String], screen: Screen) -> String {
 }
 
 fn cut(text: &str, width: usize) -> Cow<'_, str> {
-    if text.chars().count() <= width {
+    // No text has more letters than bytes.
+    if text.len() <= width || text.chars().count() <= width {
         return text.into();
     }
     let mut kept: String = text.chars().take(width.saturating_sub(1)).collect();
